@@ -1,0 +1,5 @@
+//! The `adit` program: a PPTP server and client in user space.
+
+#![forbid(unsafe_code)]
+
+fn main() {}

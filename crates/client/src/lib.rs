@@ -1,0 +1,3 @@
+//! The PPTP client: connection, routes and DNS.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Decodes captured PPTP traffic into readable lines, checks it and decrypts it.
+
+#![forbid(unsafe_code)]

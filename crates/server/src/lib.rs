@@ -1,0 +1,3 @@
+//! The PPTP server: configuration, users, address pools, event loop and control socket.
+
+#![forbid(unsafe_code)]

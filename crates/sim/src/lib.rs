@@ -1,0 +1,3 @@
+//! Simulated networks with virtual time for testing endpoints against each other.
+
+#![forbid(unsafe_code)]
