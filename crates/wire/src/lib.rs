@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod escape;
 mod reader;
 mod writer;
 
@@ -37,5 +38,6 @@ pub mod ppp;
 pub mod text;
 
 pub use error::ParseError;
+pub use escape::{Escaped, escaped};
 pub use reader::Reader;
 pub use writer::Writer;
