@@ -1,3 +1,5 @@
 //! The PPTP server: configuration, users, address pools, event loop and control socket.
 
 #![forbid(unsafe_code)]
+
+pub mod config;

@@ -1,0 +1,55 @@
+//! The server's configuration: a TOML file, read once into checked types.
+//!
+//! [`Config::default`] is what the server does with no file at all; a file only names what differs. Every
+//! mistake is reported with its line: unknown keys (with the nearest known one), values out of range and
+//! combinations that cannot work. Choices that work but weaken the server are listed by
+//! [`Config::warnings`].
+
+mod check;
+mod defaults;
+mod error;
+mod raw;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod types;
+mod warnings;
+
+use std::path::Path;
+
+pub use error::{ConfigError, Problem};
+pub use types::{
+    AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
+    MppeStrength, Mtu, Network, Ppp, Pptp, UserSource,
+};
+
+/// The commented default configuration, as `adit config default` prints it. It parses to
+/// [`Config::default`].
+pub const DEFAULT_TEXT: &str = include_str!("default.toml");
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or [`Config::parse`] refuses it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Parses and checks `text`; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// The text is not TOML, has an unknown key, or breaks a rule that [`Config::check`] knows.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
+        let raw: raw::Raw =
+            toml::from_str(text).map_err(|error| ConfigError::from_toml(&error, text, origin))?;
+        let at = |problem: Problem| ConfigError::at_key(problem, text, origin);
+        let config = raw.into_config().map_err(at)?;
+        config.check().map_err(at)?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,305 @@
+//! The file as written: every key optional, no rule checked but the types.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+use super::error::Problem;
+use super::types::{
+    AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
+    MppeStrength, Mtu, Network, Ppp, Pptp, UserSource,
+};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    listen: Option<Vec<SocketAddrV4>>,
+    control_socket: Option<PathBuf>,
+    #[serde(default)]
+    network: RawNetwork,
+    #[serde(default)]
+    users: RawUsers,
+    #[serde(default)]
+    authentication: RawAuthentication,
+    #[serde(default)]
+    encryption: RawEncryption,
+    #[serde(default)]
+    ppp: RawPpp,
+    #[serde(default)]
+    pptp: RawPptp,
+    #[serde(default)]
+    gre: RawGre,
+    #[serde(default)]
+    limits: RawLimits,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawNetwork {
+    interface: Option<String>,
+    pool: Option<Ipv4Net>,
+    dns: Option<Vec<Ipv4Addr>>,
+    wins: Option<Vec<Ipv4Addr>>,
+    mtu: Option<Mtu>,
+    clamp_mss: Option<bool>,
+    ipv6: Option<bool>,
+    ipv6_prefix: Option<Ipv6Net>,
+    ipv6_dns: Option<Vec<Ipv6Addr>>,
+    forward: Option<bool>,
+    masquerade: Option<bool>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawUsers {
+    database: Option<PathBuf>,
+    secrets: Option<PathBuf>,
+    server_name: Option<String>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAuthentication {
+    methods: Option<Vec<AuthMethod>>,
+    attempts: Option<u32>,
+    timeout_seconds: Option<u32>,
+    rechallenge_seconds: Option<u32>,
+    password_change: Option<bool>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEncryption {
+    policy: Option<EncryptionPolicy>,
+    strengths: Option<Vec<MppeStrength>>,
+    modes: Option<Vec<MppeMode>>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPpp {
+    lcp_echo_interval_seconds: Option<u32>,
+    lcp_echo_failures: Option<u32>,
+    restart_timer_ms: Option<u32>,
+    first_retransmit_ms: Option<u32>,
+    max_configure: Option<u32>,
+    max_terminate: Option<u32>,
+    max_failure: Option<u32>,
+    mru: Option<Mtu>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPptp {
+    echo_interval_seconds: Option<u32>,
+    echo_timeout_seconds: Option<u32>,
+    half_open_seconds: Option<u32>,
+    host_name: Option<String>,
+    vendor: Option<String>,
+    max_calls_per_connection: Option<u16>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGre {
+    reorder_ms: Option<u32>,
+    reorder_packets: Option<u16>,
+    ack_delay_ms: Option<u32>,
+    any_source: Option<bool>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    sessions: Option<usize>,
+    connections: Option<usize>,
+    connections_per_address: Option<usize>,
+    half_open: Option<usize>,
+}
+
+impl Raw {
+    /// Lays what the file says over the defaults.
+    pub(super) fn into_config(self) -> Result<Config, Problem> {
+        let mut config = Config::default();
+        set(&mut config.listen, self.listen);
+        set(&mut config.control_socket, self.control_socket);
+        self.network.apply(&mut config.network);
+        if let Some(users) = self.users.into_source()? {
+            config.users = users;
+        }
+        self.authentication.apply(&mut config.authentication);
+        self.encryption.apply(&mut config.encryption);
+        self.ppp.apply(&mut config.ppp);
+        self.pptp.apply(&mut config.pptp);
+        self.gre.apply(&mut config.gre);
+        self.limits.apply(&mut config.limits);
+        Ok(config)
+    }
+}
+
+impl RawNetwork {
+    fn apply(self, network: &mut Network) {
+        set(&mut network.interface, self.interface);
+        set(&mut network.pool, self.pool);
+        set(&mut network.dns, self.dns);
+        set(&mut network.wins, self.wins);
+        set(&mut network.mtu, self.mtu);
+        set(&mut network.clamp_mss, self.clamp_mss);
+        set(&mut network.ipv6, self.ipv6);
+        set(&mut network.ipv6_prefix, self.ipv6_prefix.map(Some));
+        set(&mut network.ipv6_dns, self.ipv6_dns);
+        set(&mut network.forward, self.forward);
+        set(&mut network.masquerade, self.masquerade);
+    }
+}
+
+impl RawUsers {
+    fn into_source(self) -> Result<Option<UserSource>, Problem> {
+        match (self.database, self.secrets) {
+            (Some(_), Some(_)) => Err(Problem::new(
+                "users.secrets",
+                "`database` and `secrets` are both given; keep one of them",
+            )),
+            (None, Some(path)) => Ok(Some(UserSource::ChapSecrets {
+                path,
+                server_name: self.server_name,
+            })),
+            (_, None) if self.server_name.is_some() => Err(Problem::new(
+                "users.server_name",
+                "it selects lines of a secrets file, but `secrets` is not given",
+            )),
+            (database, None) => Ok(database.map(UserSource::Database)),
+        }
+    }
+}
+
+impl RawAuthentication {
+    fn apply(self, authentication: &mut Authentication) {
+        set(&mut authentication.methods, self.methods);
+        set(&mut authentication.attempts, self.attempts);
+        set_seconds(&mut authentication.timeout, self.timeout_seconds);
+        set_optional(&mut authentication.rechallenge, self.rechallenge_seconds);
+        set(&mut authentication.password_change, self.password_change);
+    }
+}
+
+impl RawEncryption {
+    fn apply(self, encryption: &mut Encryption) {
+        set(&mut encryption.policy, self.policy);
+        set(&mut encryption.strengths, self.strengths);
+        set(&mut encryption.modes, self.modes);
+    }
+}
+
+impl RawPpp {
+    fn apply(self, ppp: &mut Ppp) {
+        set_optional(&mut ppp.lcp_echo_interval, self.lcp_echo_interval_seconds);
+        set(&mut ppp.lcp_echo_failures, self.lcp_echo_failures);
+        set_millis(&mut ppp.restart_timer, self.restart_timer_ms);
+        set_millis(&mut ppp.first_retransmit, self.first_retransmit_ms);
+        set(&mut ppp.max_configure, self.max_configure);
+        set(&mut ppp.max_terminate, self.max_terminate);
+        set(&mut ppp.max_failure, self.max_failure);
+        set(&mut ppp.mru, self.mru);
+    }
+}
+
+impl RawPptp {
+    fn apply(self, pptp: &mut Pptp) {
+        set_seconds(&mut pptp.echo_interval, self.echo_interval_seconds);
+        set_seconds(&mut pptp.echo_timeout, self.echo_timeout_seconds);
+        set_seconds(&mut pptp.half_open, self.half_open_seconds);
+        set(&mut pptp.host_name, self.host_name);
+        set(&mut pptp.vendor, self.vendor);
+        set(
+            &mut pptp.max_calls_per_connection,
+            self.max_calls_per_connection,
+        );
+    }
+}
+
+impl RawGre {
+    fn apply(self, gre: &mut Gre) {
+        set_millis(&mut gre.reorder, self.reorder_ms);
+        set(&mut gre.reorder_packets, self.reorder_packets);
+        set_millis(&mut gre.ack_delay, self.ack_delay_ms);
+        set(&mut gre.any_source, self.any_source);
+    }
+}
+
+impl RawLimits {
+    fn apply(self, limits: &mut Limits) {
+        set(&mut limits.sessions, self.sessions);
+        set(&mut limits.connections, self.connections);
+        set(
+            &mut limits.connections_per_address,
+            self.connections_per_address,
+        );
+        set(&mut limits.half_open, self.half_open);
+    }
+}
+
+fn set<T>(target: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *target = value;
+    }
+}
+
+fn set_seconds(target: &mut Duration, seconds: Option<u32>) {
+    set(target, seconds.map(|s| Duration::from_secs(s.into())));
+}
+
+fn set_millis(target: &mut Duration, millis: Option<u32>) {
+    set(target, millis.map(|ms| Duration::from_millis(ms.into())));
+}
+
+/// Zero seconds mean never.
+fn set_optional(target: &mut Option<Duration>, seconds: Option<u32>) {
+    if let Some(seconds) = seconds {
+        *target = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+    }
+}
+
+impl<'de> Deserialize<'de> for Mtu {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MtuVisitor;
+        impl Visitor<'_> for MtuVisitor {
+            type Value = Mtu;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of octets or \"auto\"")
+            }
+
+            fn visit_i64<E: Error>(self, octets: i64) -> Result<Mtu, E> {
+                u16::try_from(octets)
+                    .map(Mtu::Octets)
+                    .map_err(|_| E::custom("a packet size is from 576 to 1500 octets"))
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<Mtu, E> {
+                match word {
+                    "auto" => Ok(Mtu::Auto),
+                    other => Err(E::unknown_variant(other, &["auto"])),
+                }
+            }
+        }
+        deserializer.deserialize_any(MtuVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for MppeStrength {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match i64::deserialize(deserializer)? {
+            128 => Ok(Self::Bits128),
+            56 => Ok(Self::Bits56),
+            40 => Ok(Self::Bits40),
+            other => Err(D::Error::custom(format_args!(
+                "{other} is no MPPE key length; use 128, 56 or 40"
+            ))),
+        }
+    }
+}

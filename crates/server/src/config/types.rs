@@ -1,0 +1,239 @@
+//! The checked configuration.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use serde::Deserialize;
+
+/// Everything the server can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Addresses and ports where control connections are accepted (TCP 1723, RFC 2637 §1.3).
+    pub listen: Vec<SocketAddrV4>,
+    /// Path of the socket where `adit sessions` and `adit disconnect` ask.
+    pub control_socket: PathBuf,
+    /// The tunnel's inside: addresses, names, routing.
+    pub network: Network,
+    /// Where user names and secrets are kept.
+    pub users: UserSource,
+    /// How users prove who they are.
+    pub authentication: Authentication,
+    /// MPPE (RFC 3078).
+    pub encryption: Encryption,
+    /// The PPP links (RFC 1661).
+    pub ppp: Ppp,
+    /// The control connections (RFC 2637 §3.1).
+    pub pptp: Pptp,
+    /// The data sessions (RFC 2637 §4).
+    pub gre: Gre,
+    /// How much of everything at once.
+    pub limits: Limits,
+}
+
+/// The tunnel's inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Name of the TUN interface; `%d` becomes the first free number.
+    pub interface: String,
+    /// Addresses of the tunnel. The first one is the server's end; clients lease the others, except the
+    /// network and broadcast addresses.
+    pub pool: Ipv4Net,
+    /// DNS servers given to clients, at most two (RFC 1877).
+    pub dns: Vec<Ipv4Addr>,
+    /// WINS servers given to clients, at most two (RFC 1877).
+    pub wins: Vec<Ipv4Addr>,
+    /// Greatest packet inside the tunnel.
+    pub mtu: Mtu,
+    /// Whether the MSS of TCP handshakes is lowered to what fits the tunnel.
+    pub clamp_mss: bool,
+    /// Whether IPv6CP is offered (RFC 5072).
+    pub ipv6: bool,
+    /// Prefix out of which each client is advertised a /64; without it clients have link-local addresses
+    /// only.
+    pub ipv6_prefix: Option<Ipv6Net>,
+    /// DNS servers advertised to clients by RDNSS (RFC 8106).
+    pub ipv6_dns: Vec<Ipv6Addr>,
+    /// Whether the host forwards IPv4 and IPv6 while the server runs.
+    pub forward: bool,
+    /// Whether clients leave the host under the host's own address.
+    pub masquerade: bool,
+}
+
+impl Network {
+    /// The server's own address inside the tunnel: the first host address of the pool.
+    pub fn server_address(&self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.pool.network().to_bits().saturating_add(1))
+    }
+}
+
+/// A packet size in octets, or the choice left to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mtu {
+    /// Derived from the path to each client.
+    Auto,
+    /// This many octets.
+    Octets(u16),
+}
+
+/// Where user names and secrets are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserSource {
+    /// An SQLite file made by `adit user`; holds NT hashes only.
+    Database(PathBuf),
+    /// A file in the syntax of pppd's `chap-secrets`.
+    ChapSecrets {
+        /// The file.
+        path: PathBuf,
+        /// What the file's second column must name; `None` takes every line, whatever server it names.
+        server_name: Option<String>,
+    },
+}
+
+/// How users prove who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authentication {
+    /// Methods offered, the preferred one first; never empty.
+    pub methods: Vec<AuthMethod>,
+    /// Wrong passwords accepted on one link before it is closed.
+    pub attempts: u32,
+    /// Longest time from the opening of LCP to a verdict.
+    pub timeout: Duration,
+    /// Time between repeated challenges of an open link (RFC 1994 §4.1), if any.
+    pub rechallenge: Option<Duration>,
+    /// Whether users may change an expired password while they log in (RFC 2759 §7).
+    pub password_change: bool,
+}
+
+/// An authentication protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum AuthMethod {
+    /// MS-CHAPv2 (RFC 2759).
+    #[serde(rename = "mschap-v2")]
+    MsChapV2,
+    /// MS-CHAPv1 (RFC 2433).
+    #[serde(rename = "mschap-v1")]
+    MsChapV1,
+    /// CHAP with MD5 (RFC 1994).
+    #[serde(rename = "chap-md5")]
+    ChapMd5,
+    /// PAP (RFC 1334).
+    #[serde(rename = "pap")]
+    Pap,
+}
+
+impl AuthMethod {
+    /// Whether the method yields the keys that MPPE needs (RFC 3079).
+    pub fn can_key_mppe(self) -> bool {
+        matches!(self, Self::MsChapV2 | Self::MsChapV1)
+    }
+}
+
+/// MPPE (RFC 3078).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encryption {
+    /// Whether a link must, may or must not be encrypted.
+    pub policy: EncryptionPolicy,
+    /// Key lengths accepted, the preferred one first.
+    pub strengths: Vec<MppeStrength>,
+    /// Key change modes accepted, the preferred one first.
+    pub modes: Vec<MppeMode>,
+}
+
+/// Whether a link must, may or must not be encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EncryptionPolicy {
+    /// A client that does not encrypt is refused.
+    Required,
+    /// Encryption is asked for; a client that refuses it is served in the clear.
+    Optional,
+    /// Encryption is never negotiated.
+    Off,
+}
+
+/// Length of MPPE session keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MppeStrength {
+    /// 128 bits.
+    Bits128,
+    /// 56 bits.
+    Bits56,
+    /// 40 bits.
+    Bits40,
+}
+
+/// When MPPE session keys change (RFC 3078 §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MppeMode {
+    /// Before every packet; a lost packet costs only itself.
+    Stateless,
+    /// Every 256 packets; a lost packet costs a resynchronization.
+    Stateful,
+}
+
+/// The PPP links (RFC 1661).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ppp {
+    /// Time between LCP Echo-Requests; `None` sends none.
+    pub lcp_echo_interval: Option<Duration>,
+    /// Echo-Requests without any answer after which the link is dead.
+    pub lcp_echo_failures: u32,
+    /// The Restart timer (RFC 1661 §4.6).
+    pub restart_timer: Duration,
+    /// The Restart timer of a first Configure-Request, which peers are known to miss.
+    pub first_retransmit: Duration,
+    /// Max-Configure (RFC 1661 §4.6).
+    pub max_configure: u32,
+    /// Max-Terminate (RFC 1661 §4.6).
+    pub max_terminate: u32,
+    /// Max-Failure (RFC 1661 §4.6).
+    pub max_failure: u32,
+    /// The Maximum-Receive-Unit asked for (RFC 1661 §6.1).
+    pub mru: Mtu,
+}
+
+/// The control connections (RFC 2637 §3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pptp {
+    /// Silence after which an Echo-Request is sent (§3.1.4).
+    pub echo_interval: Duration,
+    /// Time an Echo-Request waits for its reply (§3.1.4).
+    pub echo_timeout: Duration,
+    /// Time a new connection has to ask for a control connection, and then for a call.
+    pub half_open: Duration,
+    /// Host Name sent to clients, at most 64 octets; may be empty (§2.2).
+    pub host_name: String,
+    /// Vendor Name sent to clients, at most 64 octets; may be empty (§2.2).
+    pub vendor: String,
+    /// Calls one control connection may hold.
+    pub max_calls_per_connection: u16,
+}
+
+/// The data sessions (RFC 2637 §4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gre {
+    /// Longest time a packet waits for the ones before it; zero delivers in order of arrival.
+    pub reorder: Duration,
+    /// Most packets of one session that wait for the ones before them.
+    pub reorder_packets: u16,
+    /// Longest time an acknowledgment waits for a packet to travel on.
+    pub ack_delay: Duration,
+    /// Whether GRE packets of a call are accepted from any address, not only the control connection's.
+    pub any_source: bool,
+}
+
+/// How much of everything at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions, logged in or logging in.
+    pub sessions: usize,
+    /// Control connections.
+    pub connections: usize,
+    /// Control connections from one address.
+    pub connections_per_address: usize,
+    /// Control connections that have no call yet.
+    pub half_open: usize,
+}
