@@ -1,0 +1,411 @@
+//! Keys of MPPE: from MS-CHAP to the start keys (RFC 3079), and from a start key to one session key
+//! after the other (RFC 3078 §7.3).
+
+use std::fmt;
+
+use sha1::{Digest, Sha1};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::nt::{LmHash, NtHash};
+use crate::rc4::Rc4;
+use crate::secret::{self, Secret};
+
+const MASTER_KEY: &[u8; 27] = b"This is the MPPE Master Key";
+const CLIENT_TO_SERVER: &[u8; 84] =
+    b"On the client side, this is the send key; on the server side, it is the receive key.";
+const SERVER_TO_CLIENT: &[u8; 84] =
+    b"On the client side, this is the receive key; on the server side, it is the send key.";
+const SHA_PAD_1: [u8; 40] = [0x00; 40];
+const SHA_PAD_2: [u8; 40] = [0xf2; 40];
+
+/// Effective length of the session keys (RFC 3078 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Strength {
+    /// 40 bits: 8 octets, of which the first three are constant.
+    Bits40,
+    /// 56 bits: 8 octets, of which the first is constant.
+    Bits56,
+    /// 128 bits: 16 octets.
+    Bits128,
+}
+
+impl Strength {
+    /// Effective number of secret bits.
+    pub const fn bits(self) -> u16 {
+        match self {
+            Self::Bits40 => 40,
+            Self::Bits56 => 56,
+            Self::Bits128 => 128,
+        }
+    }
+
+    /// Length of a session key in octets.
+    const fn key_length(self) -> usize {
+        match self {
+            Self::Bits40 | Self::Bits56 => 8,
+            Self::Bits128 => 16,
+        }
+    }
+
+    /// The constant octets at the start of every session key.
+    const fn salt(self) -> &'static [u8] {
+        match self {
+            Self::Bits40 => &[0xd1, 0x26, 0x9e],
+            Self::Bits56 => &[0xd1],
+            Self::Bits128 => &[],
+        }
+    }
+}
+
+impl fmt::Display for Strength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-bit", self.bits())
+    }
+}
+
+/// Which end of the authentication one is: the server is the authenticator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The authenticator.
+    Server,
+    /// The authenticated peer.
+    Client,
+}
+
+/// Which way packets go, seen from a [`Side`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Away from this side.
+    Send,
+    /// Towards this side.
+    Receive,
+}
+
+/// The master key of MS-CHAPv2 (`GetMasterKey()`, RFC 3079 §3.4).
+#[derive(Debug, PartialEq, Eq)]
+pub struct MasterKey(Secret<16>);
+
+impl MasterKey {
+    /// Makes the key from the password hash and the NT-Response of the first authentication.
+    pub fn from_mschap_v2(nt_hash: &NtHash, nt_response: &[u8; 24]) -> Self {
+        let digest = Sha1::new()
+            .chain_update(nt_hash.hashed().0)
+            .chain_update(nt_response)
+            .chain_update(MASTER_KEY)
+            .finalize();
+        Self(Secret(secret::prefix(&digest)))
+    }
+
+    /// A key that is known already.
+    pub fn from_octets(octets: [u8; 16]) -> Self {
+        Self(Secret(octets))
+    }
+
+    /// The octets of the key.
+    pub fn octets(&self) -> &[u8; 16] {
+        &self.0.0
+    }
+
+    /// `GetAsymmetricStartKey()` (RFC 3079 §3.4).
+    pub fn start_key(&self, side: Side, direction: Direction) -> StartKey {
+        let magic = match (side, direction) {
+            (Side::Server, Direction::Send) | (Side::Client, Direction::Receive) => {
+                SERVER_TO_CLIENT
+            }
+            (Side::Server, Direction::Receive) | (Side::Client, Direction::Send) => {
+                CLIENT_TO_SERVER
+            }
+        };
+        let digest = Sha1::new()
+            .chain_update(self.octets())
+            .chain_update(SHA_PAD_1)
+            .chain_update(magic)
+            .chain_update(SHA_PAD_2)
+            .finalize();
+        StartKey::from_octets(secret::prefix(&digest))
+    }
+}
+
+/// Start key of one direction: the secret from which all its session keys follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartKey {
+    strong: Secret<16>,
+    /// 8 octets for 40 and 56 bits; absent where the password has no LAN Manager hash.
+    weak: Option<Secret<8>>,
+}
+
+impl StartKey {
+    /// A key from elsewhere, such as the MS-MPPE-Send-Key of RADIUS (RFC 2548 §2.4.2).
+    ///
+    /// The keys for 40 and 56 bits start with its first 8 octets (RFC 3079 §3.1, §3.2).
+    pub fn from_octets(octets: [u8; 16]) -> Self {
+        Self {
+            weak: Some(Secret(secret::prefix(&octets))),
+            strong: Secret(octets),
+        }
+    }
+
+    /// Keys of MS-CHAPv1, equal in both directions (RFC 3079 §2.1 to §2.3).
+    fn from_mschap_v1(nt_hash: &NtHash, lm_hash: Option<&LmHash>, challenge: &[u8; 8]) -> Self {
+        let hash_hash = nt_hash.hashed();
+        let digest = Sha1::new()
+            .chain_update(hash_hash.0)
+            .chain_update(hash_hash.0)
+            .chain_update(challenge)
+            .finalize();
+        Self {
+            strong: Secret(secret::prefix(&digest)),
+            weak: lm_hash.map(|hash| Secret(secret::prefix(hash.octets()))),
+        }
+    }
+
+    /// The 16 octets that 128-bit session keys start with.
+    pub fn octets(&self) -> &[u8; 16] {
+        &self.strong.0
+    }
+
+    /// Tells whether [`for_strength`](Self::for_strength) will give keys.
+    pub fn supports(&self, strength: Strength) -> bool {
+        match strength {
+            Strength::Bits40 | Strength::Bits56 => self.weak.is_some(),
+            Strength::Bits128 => true,
+        }
+    }
+
+    /// The session keys of this direction, or `None` where the strength cannot be had: 40 and 56
+    /// bits after MS-CHAPv1 without a LAN Manager hash.
+    pub fn for_strength(&self, strength: Strength) -> Option<SessionKeys> {
+        let start: &[u8] = match strength {
+            Strength::Bits40 | Strength::Bits56 => &self.weak.as_ref()?.0,
+            Strength::Bits128 => &self.strong.0,
+        };
+        Some(SessionKeys::new(strength, start))
+    }
+}
+
+/// The start keys of both directions, as one side sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionStartKeys {
+    /// For packets that this side sends.
+    pub send: StartKey,
+    /// For packets that this side receives.
+    pub receive: StartKey,
+}
+
+impl SessionStartKeys {
+    /// Keys after MS-CHAPv2 (RFC 3079 §3).
+    pub fn from_mschap_v2(side: Side, nt_hash: &NtHash, nt_response: &[u8; 24]) -> Self {
+        let master = MasterKey::from_mschap_v2(nt_hash, nt_response);
+        Self {
+            send: master.start_key(side, Direction::Send),
+            receive: master.start_key(side, Direction::Receive),
+        }
+    }
+
+    /// Keys after MS-CHAPv1 (RFC 3079 §2): the same in both directions. Without the LAN Manager
+    /// hash there are 128-bit keys only.
+    pub fn from_mschap_v1(nt_hash: &NtHash, lm_hash: Option<&LmHash>, challenge: &[u8; 8]) -> Self {
+        let key = StartKey::from_mschap_v1(nt_hash, lm_hash, challenge);
+        Self {
+            send: key.clone(),
+            receive: key,
+        }
+    }
+
+    /// Keys from elsewhere, such as RADIUS.
+    pub fn from_octets(send: [u8; 16], receive: [u8; 16]) -> Self {
+        Self {
+            send: StartKey::from_octets(send),
+            receive: StartKey::from_octets(receive),
+        }
+    }
+
+    /// Tells whether both directions can have session keys of this strength.
+    pub fn supports(&self, strength: Strength) -> bool {
+        self.send.supports(strength) && self.receive.supports(strength)
+    }
+}
+
+/// One session key: what RC4 is initialized with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionKey {
+    strength: Strength,
+    octets: Secret<16>,
+}
+
+impl SessionKey {
+    /// The key: 8 octets for 40 and 56 bits, 16 for 128.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets.0[..self.strength.key_length()]
+    }
+}
+
+/// The session keys of one direction, one after the other (RFC 3078 §7.3).
+///
+/// A clone goes its own way: that is how a receiver tries later keys before it commits to them.
+#[derive(Clone)]
+pub struct SessionKeys {
+    current: SessionKey,
+    /// The message to hash: start key, pad, current session key, pad.
+    message: Message,
+    cipher: Rc4,
+}
+
+impl SessionKeys {
+    /// Starts with the initial session key, which is not encrypted with itself (RFC 3079 §3.1).
+    fn new(strength: Strength, start: &[u8]) -> Self {
+        let mut octets = [0; 16];
+        octets[..start.len()].copy_from_slice(start);
+        let mut keys = Self {
+            current: SessionKey {
+                strength,
+                octets: Secret(octets),
+            },
+            message: Message::new(start),
+            cipher: Rc4::new(&[]),
+        };
+        octets.zeroize();
+        keys.hash();
+        keys.weaken();
+        keys
+    }
+
+    /// The session key in use.
+    pub fn current(&self) -> &SessionKey {
+        &self.current
+    }
+
+    /// Effective length of the keys.
+    pub fn strength(&self) -> Strength {
+        self.current.strength
+    }
+
+    /// Changes to the next session key (RFC 3078 §7.3) and gives it.
+    pub fn change(&mut self) -> &SessionKey {
+        self.hash();
+        self.cipher.rekey(self.current.octets());
+        let length = self.current.strength.key_length();
+        self.cipher.apply(&mut self.current.octets.0[..length]);
+        self.weaken();
+        &self.current
+    }
+
+    /// `GetNewKeyFromSHA()`: replaces the current key by the interim key.
+    fn hash(&mut self) {
+        let digest = self.message.digest(self.current.octets());
+        let length = self.current.strength.key_length();
+        self.current.octets.0[..length].copy_from_slice(&digest.0[..length]);
+    }
+
+    fn weaken(&mut self) {
+        let salt = self.current.strength.salt();
+        self.current.octets.0[..salt.len()].copy_from_slice(salt);
+    }
+}
+
+impl fmt::Debug for SessionKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionKeys")
+            .field("current", &self.current)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The input of `GetNewKeyFromSHA()`, in which only the session key changes.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+struct Message {
+    octets: [u8; 112],
+    key_length: usize,
+}
+
+impl Message {
+    fn new(start: &[u8]) -> Self {
+        let mut octets = [0; 112];
+        let fields = start
+            .iter()
+            .chain(&SHA_PAD_1)
+            .chain(start)
+            .chain(&SHA_PAD_2);
+        for (to, from) in octets.iter_mut().zip(fields) {
+            *to = *from;
+        }
+        Self {
+            octets,
+            key_length: start.len(),
+        }
+    }
+
+    fn digest(&mut self, session_key: &[u8]) -> Secret<20> {
+        let key_at = self.key_length + SHA_PAD_1.len();
+        self.octets[key_at..key_at + self.key_length].copy_from_slice(session_key);
+        let length = 2 * (self.key_length + SHA_PAD_1.len());
+        Secret(Sha1::digest(&self.octets[..length]).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_side_sends_the_other_receives() {
+        let hash = NtHash::of_password("password");
+        let server = SessionStartKeys::from_mschap_v2(Side::Server, &hash, &[9; 24]);
+        let client = SessionStartKeys::from_mschap_v2(Side::Client, &hash, &[9; 24]);
+        assert_eq!(server.send, client.receive);
+        assert_eq!(server.receive, client.send);
+        assert_ne!(server.send, server.receive);
+    }
+
+    #[test]
+    fn without_lm_hash_only_the_strong_key_exists() {
+        let hash = NtHash::of_password("a password of more than 14 characters");
+        let keys = SessionStartKeys::from_mschap_v1(&hash, None, &[1; 8]);
+        assert!(keys.supports(Strength::Bits128));
+        for strength in [Strength::Bits40, Strength::Bits56] {
+            assert!(!keys.supports(strength));
+            assert!(keys.send.for_strength(strength).is_none());
+        }
+    }
+
+    #[test]
+    fn every_session_key_keeps_its_salt() {
+        for strength in [Strength::Bits40, Strength::Bits56, Strength::Bits128] {
+            let mut keys = StartKey::from_octets([0x5a; 16])
+                .for_strength(strength)
+                .unwrap();
+            for _ in 0..300 {
+                assert!(keys.current().octets().starts_with(strength.salt()));
+                assert_eq!(keys.current().octets().len(), strength.key_length());
+                let before = keys.current().clone();
+                assert_ne!(keys.change(), &before);
+            }
+        }
+    }
+
+    #[test]
+    fn a_clone_goes_its_own_way() {
+        let mut keys = StartKey::from_octets([1; 16])
+            .for_strength(Strength::Bits128)
+            .unwrap();
+        let first = keys.current().clone();
+        let mut trial = keys.clone();
+        let second = trial.change().clone();
+        assert_eq!(keys.current(), &first);
+        assert_eq!(keys.change(), &second);
+    }
+
+    #[test]
+    fn keys_do_not_print() {
+        let start = StartKey::from_octets([0x41; 16]);
+        let keys = start.for_strength(Strength::Bits40).unwrap();
+        let printed = format!(
+            "{start:?} {keys:?} {:?}",
+            MasterKey::from_octets([0x41; 16])
+        );
+        assert!(
+            !printed.contains("65") && !printed.contains("41"),
+            "{printed}"
+        );
+    }
+}
