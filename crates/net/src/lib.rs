@@ -1,3 +1,26 @@
-//! Operating-system edge: TUN devices, raw GRE sockets, batched system calls, netlink and network namespaces.
+//! Operating-system edge of Linux: everything that needs a file descriptor the standard library does
+//! not offer.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`tun`] | TUN devices: the host's side of a tunnel |
+//! | [`gre`] | raw GRE sockets that move packets in batches |
+//! | [`path_mtu()`] | the MTU towards a destination |
+//! | [`netlink`] | links, addresses and routes |
+//! | [`host`] | the same, undone at the end |
+//! | [`sysctl`] | kernel parameters |
+//! | [`capability`] | what a process may not do, in a sentence |
+//! | [`namespace`] | hosts made of network namespaces, for tests and demonstrations |
+//!
+//! It knows bytes, addresses and file descriptors, and no protocol above them. It is the only crate
+//! of the workspace with unsafe code: one system call per function, no pointer leaves it.
 
 #![deny(unsafe_op_in_unsafe_fn)]
+
+pub mod gre;
+pub mod netlink;
+mod path_mtu;
+mod sys;
+pub mod tun;
+
+pub use path_mtu::path_mtu;
