@@ -4,6 +4,17 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+/// The tables before a key permutes them.
+const IDENTITY: [u8; 256] = {
+    let mut octets = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        octets[i] = i as u8;
+        i += 1;
+    }
+    octets
+};
+
 /// An RC4 key stream.
 ///
 /// The tables are plain octets: 256 of them stay in the first cache level, and indexing with an
@@ -30,14 +41,16 @@ impl Rc4 {
 
     /// Starts again with another key, as [`new`](Self::new) does, in the same memory.
     pub fn rekey(&mut self, key: &[u8]) {
-        for (value, octet) in (0..=255u8).zip(&mut self.state) {
-            *octet = value;
-        }
+        self.state = IDENTITY;
         let key = if key.is_empty() { &[0] } else { key };
         let mut j = 0u8;
-        for (i, octet) in (0..256).zip(key.iter().cycle()) {
-            j = j.wrapping_add(self.state[i]).wrapping_add(*octet);
-            self.state.swap(i, usize::from(j));
+        for start in (0..256).step_by(key.len()) {
+            for (i, octet) in (start..256).zip(key) {
+                let a = self.state[i];
+                j = j.wrapping_add(a).wrapping_add(*octet);
+                self.state[i] = self.state[usize::from(j)];
+                self.state[usize::from(j)] = a;
+            }
         }
         self.i = 0;
         self.j = 0;
@@ -45,28 +58,27 @@ impl Rc4 {
 
     /// Encrypts or decrypts: XORs `data` with the next octets of the key stream.
     pub fn apply(&mut self, data: &mut [u8]) {
+        let (mut i, mut j) = (self.i, self.j);
+        let state = &mut self.state;
+        let mut next = || {
+            i = i.wrapping_add(1);
+            let a = state[usize::from(i)];
+            j = j.wrapping_add(a);
+            let b = state[usize::from(j)];
+            state[usize::from(i)] = b;
+            state[usize::from(j)] = a;
+            state[usize::from(a.wrapping_add(b))]
+        };
         let (words, tail) = data.as_chunks_mut::<8>();
         for word in words {
-            let mut stream = 0u64;
-            for shift in 0..8 {
-                stream |= u64::from(self.next_octet()) << (8 * shift);
-            }
-            *word = (u64::from_le_bytes(*word) ^ stream).to_le_bytes();
+            let stream = std::array::from_fn(|_| next());
+            *word = (u64::from_le_bytes(*word) ^ u64::from_le_bytes(stream)).to_le_bytes();
         }
         for octet in tail {
-            *octet ^= self.next_octet();
+            *octet ^= next();
         }
-    }
-
-    #[inline(always)]
-    fn next_octet(&mut self) -> u8 {
-        self.i = self.i.wrapping_add(1);
-        let a = self.state[usize::from(self.i)];
-        self.j = self.j.wrapping_add(a);
-        let b = self.state[usize::from(self.j)];
-        self.state[usize::from(self.i)] = b;
-        self.state[usize::from(self.j)] = a;
-        self.state[usize::from(a.wrapping_add(b))]
+        self.i = i;
+        self.j = j;
     }
 }
 
