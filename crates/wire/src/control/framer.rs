@@ -20,6 +20,7 @@ pub struct Framer {
 
 /// What the stream held next.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "taken apart at once, never stored in numbers")]
 pub enum Framed {
     /// A message.
     Message(Message),
