@@ -1,0 +1,208 @@
+//! Users: who may log in, how they prove it and which addresses they may have.
+
+mod allowed;
+mod chap_secrets;
+mod database;
+mod first_user;
+mod generated;
+mod permissions;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use adit_crypto::nt::{NtHash, strip_domain};
+use zeroize::Zeroizing;
+
+pub use allowed::{AllowedAddresses, NoSuchAddress};
+pub use chap_secrets::{ChapSecrets, SyntaxError};
+pub use database::{Database, NewUser, UserSummary};
+pub use first_user::{create_first_user, login_instructions};
+pub use generated::GeneratedPassword;
+
+use crate::config::UserSource;
+
+/// One who may log in.
+#[derive(Debug)]
+pub struct User {
+    /// The name as the store has it.
+    pub name: String,
+    /// What the user proves to know.
+    pub secret: Secret,
+    /// Tunnel addresses the user may have.
+    pub addresses: AllowedAddresses,
+    /// Whether the account is closed for now.
+    pub disabled: bool,
+    /// Whether the password counts as expired, so that the user must change it.
+    pub must_change_password: bool,
+}
+
+/// What a user proves to know. `Debug` shows `***`.
+pub enum Secret {
+    /// The NT hash of the password: enough for MS-CHAP and to check PAP.
+    NtHash(NtHash),
+    /// The password itself: enough for every method.
+    Clear(Zeroizing<String>),
+}
+
+impl Secret {
+    /// The NT hash, computed if need be.
+    pub fn nt_hash(&self) -> NtHash {
+        match self {
+            Self::NtHash(hash) => hash.clone(),
+            Self::Clear(password) => NtHash::of_password(password),
+        }
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NtHash(_) => "NtHash(***)",
+            Self::Clear(_) => "Clear(***)",
+        })
+    }
+}
+
+/// Where users are kept.
+pub trait UserStore: Send {
+    /// The user of exactly this name.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn find_exact(&mut self, name: &str) -> Result<Option<User>, StoreError>;
+
+    /// Stores a new password, which also ends the duty to change it.
+    ///
+    /// # Errors
+    /// The store cannot be written, by its nature or now, or has no such user.
+    fn set_password(&mut self, name: &str, hash: &NtHash) -> Result<(), StoreError>;
+
+    /// The addresses that are one user's alone.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn fixed_addresses(&mut self) -> Result<Vec<Ipv4Addr>, StoreError>;
+
+    /// The user that a peer names: the full name, or else the part behind a `DOMAIN\` that Windows puts
+    /// before it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn find(&mut self, name: &str) -> Result<Option<User>, StoreError> {
+        match self.find_exact(name)? {
+            Some(user) => Ok(Some(user)),
+            None => match strip_domain(name) {
+                bare if bare != name => self.find_exact(bare),
+                _ => Ok(None),
+            },
+        }
+    }
+}
+
+/// Opens the store that the configuration names; a missing database is made.
+///
+/// # Errors
+/// The store cannot be opened or read.
+pub fn open_store(source: &UserSource) -> Result<Box<dyn UserStore>, StoreError> {
+    Ok(match source {
+        UserSource::Database(path) => Box::new(Database::open_or_create(path)?),
+        UserSource::ChapSecrets { path, server_name } => {
+            Box::new(ChapSecrets::open(path, server_name.as_deref())?)
+        }
+    })
+}
+
+/// Why a store of users failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no database.
+    #[error("there is no user database at {}; `adit user add NAME` makes one", path.display())]
+    NoDatabase {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A file could not be read, made or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// What was tried, as "read".
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// SQLite failed.
+    #[error("the user database {} failed: {source}", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The database was written by a later version of this program.
+    #[error("the user database {} has version {found}, later than {known}; update adit", path.display())]
+    TooNew {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+        /// The latest version that this program knows.
+        known: usize,
+    },
+    /// A secrets file has a mistake.
+    #[error("{}:{error}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The mistake and its place.
+        error: SyntaxError,
+    },
+    /// There is no such user.
+    #[error("there is no user `{0}`")]
+    NoSuchUser(String),
+    /// The name is taken.
+    #[error("there is a user `{0}` already; `adit user passwd` changes the password")]
+    UserExists(String),
+    /// The address is another user's.
+    #[error("{0} is the fixed address of another user")]
+    AddressTaken(Ipv4Addr),
+    /// No user can have such a name.
+    #[error("`{0}` is no user name: it needs 1 to 256 octets without control characters")]
+    BadName(String),
+    /// The store is a file that this program only reads.
+    #[error("passwords in {} are changed by editing that file", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system gave no random octets.
+    #[error("the system gave no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let clear = Secret::Clear(Zeroizing::new("hunter2".to_owned()));
+        assert_eq!(format!("{clear:?}"), "Clear(***)");
+        let hash = Secret::NtHash(clear.nt_hash());
+        assert_eq!(format!("{hash:?}"), "NtHash(***)");
+    }
+
+    #[test]
+    fn nt_hash_of_both_kinds_agree() {
+        // RFC 2759 §9.2: "clientPass".
+        let clear = Secret::Clear(Zeroizing::new("clientPass".to_owned()));
+        let expected = [
+            0x44, 0xEB, 0xBA, 0x8D, 0x53, 0x12, 0xB8, 0xD6, 0x11, 0x47, 0x44, 0x11, 0xF5, 0x69,
+            0x89, 0xAE,
+        ];
+        assert_eq!(clear.nt_hash().octets(), &expected);
+        let hash = Secret::NtHash(NtHash::from_octets(expected));
+        assert_eq!(hash.nt_hash().octets(), &expected);
+    }
+}
