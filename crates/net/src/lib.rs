@@ -17,10 +17,13 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod capability;
 pub mod gre;
+pub mod host;
 pub mod netlink;
 mod path_mtu;
 mod sys;
+pub mod sysctl;
 pub mod tun;
 
 pub use path_mtu::path_mtu;

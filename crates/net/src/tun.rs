@@ -9,7 +9,7 @@ use nix::net::if_::if_nametoindex;
 
 use crate::sys::check;
 
-const DEVICE: &str = "/dev/net/tun";
+pub(crate) const DEVICE: &str = "/dev/net/tun";
 
 /// A TUN device of the network namespace in which it was opened.
 ///
@@ -169,7 +169,7 @@ fn set_interface(device: BorrowedFd<'_>, mut request: libc::ifreq) -> io::Result
     String::from_utf8(name).map_err(|_| ErrorKind::InvalidData.into())
 }
 
-fn open_error(name: &str, source: io::Error) -> TunError {
+pub(crate) fn open_error(name: &str, source: io::Error) -> TunError {
     match source.raw_os_error() {
         Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => TunError::Missing,
         // A container's device controller refuses with EPERM, the mode of the file with EACCES.
