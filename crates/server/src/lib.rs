@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod control_socket;
 pub mod pool;
 pub mod users;

@@ -25,7 +25,7 @@ pub use types::{
 
 /// The commented default configuration, as `adit config default` prints it. It parses to
 /// [`Config::default`].
-pub const DEFAULT_TEXT: &str = include_str!("default.toml");
+pub const DEFAULT_TEXT: &str = include_str!("config/default.toml");
 
 impl Config {
     /// Reads and checks the file at `path`.
