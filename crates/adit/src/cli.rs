@@ -1,0 +1,132 @@
+//! The command line as a whole.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::Code;
+use crate::{config, connect, demo, disconnect, inspect, serve, sessions, user};
+
+/// Shown below the help of the program.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong command line, 10 a privilege or device is missing.
+`adit connect --help` has those of a connection.
+
+Environment: ADIT_LOG chooses log levels per module (as \"adit_ppp=trace,info\"); NO_COLOR turns colours off.";
+
+/// A PPTP server and client in user space.
+///
+/// PPTP is an old protocol: its passwords can be found by whoever records a login (MS-CHAPv2 is as strong as
+/// one DES key), and its encryption does not notice changed packets. Use it where nothing better is spoken.
+#[derive(Debug, Parser)]
+#[command(name = "adit", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// Log more: once for each negotiation packet, twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Form of the log lines on standard error.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a server in the foreground.
+    Serve(serve::ServeArgs),
+    /// Connect to a server and stay connected in the foreground.
+    Connect(connect::ConnectArgs),
+    /// Explain a capture of PPTP traffic, packet by packet.
+    Inspect(inspect::InspectArgs),
+    /// Manage the users of a server's database.
+    User(user::UserArgs),
+    /// List the sessions of the running server.
+    Sessions(sessions::SessionsArgs),
+    /// End sessions of the running server.
+    Disconnect(disconnect::DisconnectArgs),
+    /// Check a configuration or print the default one.
+    Config(config::ConfigArgs),
+    /// Show a server and a client at work on this machine, without changing its network.
+    Demo(demo::DemoArgs),
+}
+
+/// Where the running server is asked.
+#[derive(Debug, Args)]
+pub struct ControlSocketArgs {
+    /// Control socket of the server.
+    #[arg(long, value_name = "PATH", default_value = "/run/adit/control.sock")]
+    pub control_socket: PathBuf,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// What the subcommand could not do, as a sentence for people.
+    pub fn run(self) -> anyhow::Result<Code> {
+        match self.command {
+            Command::Serve(args) => serve::run(args),
+            Command::Connect(args) => connect::run(args),
+            Command::Inspect(args) => inspect::run(args),
+            Command::User(args) => user::run(args),
+            Command::Sessions(args) => sessions::run(&args),
+            Command::Disconnect(args) => disconnect::run(&args),
+            Command::Config(args) => config::run(&args),
+            Command::Demo(args) => demo::run(args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_has_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let example = format!("adit {}", command.get_name());
+            assert!(
+                help.contains(&example),
+                "{} has no examples",
+                command.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn the_default_socket_is_the_server_s() {
+        let cli = Cli::parse_from(["adit", "sessions"]);
+        let Command::Sessions(args) = cli.command else {
+            panic!("`sessions` was parsed as something else");
+        };
+        assert_eq!(
+            args.socket.control_socket,
+            adit_server::config::Config::default().control_socket
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! `adit config`: checks a configuration or prints the default one.
+
+use std::path::PathBuf;
+
+use adit_server::config::{Config, DEFAULT_TEXT, UserSource};
+use adit_server::users::{ChapSecrets, Database};
+use clap::{Args, Subcommand};
+
+use crate::exit::Code;
+use crate::output::print;
+
+const EXAMPLES: &str = "\
+Examples:
+  adit config default > adit.toml
+  adit config check adit.toml";
+
+/// Arguments of `adit config`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ConfigArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What to do with a configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say what is wrong with a configuration, or weaker than it could be.
+    #[command(after_help = "Exit codes: 0 usable, perhaps with warnings; 1 refused.")]
+    Check {
+        /// The configuration.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print the default configuration with comments.
+    Default,
+}
+
+/// Checks or prints.
+///
+/// # Errors
+/// The configuration is refused.
+pub fn run(args: &ConfigArgs) -> anyhow::Result<Code> {
+    match &args.command {
+        ConfigCommand::Default => print(DEFAULT_TEXT)?,
+        ConfigCommand::Check { file } => {
+            let config = Config::load(file)?;
+            let mut warnings = config.warnings();
+            warnings.extend(user_warnings(&config.users));
+            let mut report = String::new();
+            for warning in &warnings {
+                report.push_str(&format!("warning: {warning}\n"));
+            }
+            let count = match warnings.len() {
+                0 => "no warnings".to_owned(),
+                1 => "1 warning".to_owned(),
+                more => format!("{more} warnings"),
+            };
+            print(&format!(
+                "{report}{} can be used, {count}\n",
+                file.display()
+            ))?;
+        }
+    }
+    Ok(Code::Done)
+}
+
+/// What is to be said about the users as they are on this machine.
+fn user_warnings(source: &UserSource) -> Vec<String> {
+    match source {
+        UserSource::ChapSecrets { path, server_name } => {
+            match ChapSecrets::open(path, server_name.as_deref()) {
+                Ok(secrets) => secrets.warnings(),
+                Err(error) => vec![format!("{error}.")],
+            }
+        }
+        UserSource::Database(path) => match Database::open(path) {
+            Ok(database) => database.exposure().into_iter().collect(),
+            Err(error) => vec![format!("{error}.")],
+        },
+    }
+}

@@ -1,0 +1,38 @@
+//! The command line of the `adit` program: a PPTP server and client in user space.
+//!
+//! Each subcommand is one module with its arguments and its `run` function. What they do is in the libraries
+//! `adit-server`, `adit-client` and `adit-inspect`.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod config;
+pub mod connect;
+pub mod demo;
+pub mod disconnect;
+pub mod exit;
+pub mod inspect;
+mod logging;
+mod output;
+pub mod password;
+pub mod serve;
+pub mod sessions;
+pub mod user;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Parses the command line, does what it says and tells what went wrong.
+pub fn run() -> ExitCode {
+    let cli = cli::Cli::parse();
+    logging::start(&cli);
+    match cli.run() {
+        Ok(code) => code.into(),
+        Err(error) if output::is_broken_pipe(&error) => exit::Code::Done.into(),
+        Err(error) => {
+            eprintln!("adit: {error:#}");
+            exit::Code::of(&error).into()
+        }
+    }
+}
