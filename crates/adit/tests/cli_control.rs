@@ -1,0 +1,162 @@
+//! `adit sessions` and `adit disconnect` against a control socket.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use adit_server::control_socket::{
+    ControlSocket, Losses, Reply, Request, SessionInfo, Target, Traffic,
+};
+use assert_cmd::Command;
+
+fn adit(words: &[&str], socket: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_adit"))
+        .args(words)
+        .arg("--control-socket")
+        .arg(socket)
+        .output()
+        .expect("the program runs")
+}
+
+fn text(octets: Vec<u8>) -> String {
+    String::from_utf8(octets).expect("text")
+}
+
+fn session() -> SessionInfo {
+    SessionInfo {
+        id: 7,
+        user: Some("alice".to_owned()),
+        peer: "192.0.2.7:49152".parse().unwrap(),
+        address: Some("10.77.0.2".parse().unwrap()),
+        ipv6_prefix: None,
+        since: 1_700_000_000,
+        authentication: Some("mschap-v2".to_owned()),
+        encryption: Some("128-bit stateless".to_owned()),
+        received: Traffic::default(),
+        sent: Traffic::default(),
+        losses: Losses::default(),
+        call_id: 1,
+        peer_call_id: 2,
+        peer_host: "laptop".to_owned(),
+        peer_vendor: "Microsoft".to_owned(),
+    }
+}
+
+/// A server with one session, number 7 of alice.
+struct Server {
+    path: PathBuf,
+    wake: Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+    _directory: tempfile::TempDir,
+}
+
+impl Server {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let (wake, events) = channel();
+        let waker = wake.clone();
+        let socket = ControlSocket::bind(&path, move || waker.send(true).unwrap()).unwrap();
+        let thread = std::thread::spawn(move || {
+            while events.recv() == Ok(true) {
+                let query = socket.next_query().expect("a query");
+                let reply = reply(&query.request);
+                query.answer(reply);
+            }
+        });
+        Self {
+            path,
+            wake,
+            thread: Some(thread),
+            _directory: directory,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.wake.send(false);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn reply(request: &Request) -> Reply {
+    match request {
+        Request::Sessions => Reply::Sessions {
+            sessions: vec![session()],
+        },
+        Request::Disconnect { target } => {
+            let meant = [Target::Session(7), Target::User("alice".to_owned())].contains(target);
+            Reply::Disconnected {
+                sessions: meant.into(),
+            }
+        }
+        Request::Status => Reply::Error {
+            message: "not asked for here".to_owned(),
+        },
+    }
+}
+
+#[test]
+fn sessions_are_shown() {
+    let server = Server::start();
+    let output = adit(&["sessions"], &server.path);
+    assert!(output.status.success());
+    let table = text(output.stdout);
+    let words: Vec<Vec<&str>> = table
+        .lines()
+        .map(|l| l.split_whitespace().collect())
+        .collect();
+    assert_eq!(words.len(), 2, "{table}");
+    assert_eq!(words[0][..3], ["ID", "USER", "ADDRESS"]);
+    assert_eq!(words[1][..4], ["7", "alice", "10.77.0.2", "192.0.2.7"]);
+
+    let output = adit(&["sessions", "--json"], &server.path);
+    let sessions: Vec<SessionInfo> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(sessions, [session()]);
+}
+
+#[test]
+fn sessions_are_ended() {
+    let server = Server::start();
+    for words in [
+        &["disconnect", "7"][..],
+        &["disconnect", "alice"],
+        &["disconnect", "--user", "alice"],
+    ] {
+        let output = adit(words, &server.path);
+        assert!(output.status.success(), "{words:?}");
+        assert_eq!(text(output.stdout), "disconnected 1 session\n");
+    }
+    for (words, expected) in [
+        (&["disconnect", "8"][..], "there is no session 8"),
+        (&["disconnect", "bob"], "user `bob` has no session"),
+        (&["disconnect", "--user", "7"], "user `7` has no session"),
+    ] {
+        let output = adit(words, &server.path);
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        let message = text(output.stderr);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn without_a_server_that_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("none.sock");
+    for words in [
+        &["sessions"][..],
+        &["sessions", "--json"],
+        &["disconnect", "7"],
+    ] {
+        let output = adit(words, &path);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(text(output.stdout), "");
+        let message = text(output.stderr);
+        let expected = format!("adit: no adit server is running at {}", path.display());
+        assert!(message.starts_with(&expected), "{message}");
+    }
+}
