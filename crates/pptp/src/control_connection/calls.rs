@@ -1,0 +1,473 @@
+//! Messages about calls, and the steps that they cause (RFC 2637 §3.2).
+
+use std::time::Instant;
+
+use adit_wire::control::{
+    CallClearRequest, CallDisconnectNotify, DisconnectResult, ErrorCode, IncomingCallConnected,
+    IncomingCallReply, IncomingCallRequest, IncomingCallResult, Message, MessageType,
+    OutgoingCallReply, OutgoingCallRequest, OutgoingCallResult, StopReason,
+};
+
+use super::establish::stop_request;
+use super::{CallUp, CloseReason, ControlConnection, Event, Violation};
+use crate::call::{
+    Action, Answer, Call, CallDownReason, CallHandle, CallRole, Input, Refusal, State, step,
+};
+
+/// What goes with an input, for the actions that it causes.
+pub(super) struct Details {
+    pub(super) why: CallDownReason,
+    pub(super) refusal: Refusal,
+    pub(super) result: DisconnectResult,
+}
+
+impl Details {
+    pub(super) const fn new(why: CallDownReason) -> Self {
+        let refusal = Refusal::Error(ErrorCode::PacError);
+        Self {
+            why,
+            refusal,
+            result: DisconnectResult::Request,
+        }
+    }
+}
+
+impl ControlConnection {
+    pub(super) fn call_message(&mut self, now: Instant, message: Message) {
+        match message {
+            Message::OutgoingCallRequest(request) => self.outgoing_call_request(now, request),
+            Message::OutgoingCallReply(reply) => self.outgoing_call_reply(now, &reply),
+            Message::IncomingCallRequest(request) => self.incoming_call_request(now, request),
+            Message::IncomingCallReply(reply) => self.incoming_call_reply(now, &reply),
+            Message::IncomingCallConnected(connected) => {
+                self.incoming_call_connected(now, &connected);
+            }
+            Message::CallClearRequest(request) => self.call_clear_request(now, &request),
+            Message::CallDisconnectNotify(notify) => self.call_disconnect_notify(now, &notify),
+            Message::WanErrorNotify(errors) => {
+                let call = self.by_local(errors.peer_call_id);
+                self.event(Event::WanError { call, errors });
+            }
+            Message::SetLinkInfo(info) => {
+                let call = self.by_local(info.peer_call_id);
+                self.event(Event::LinkInfo { call, info });
+            }
+            Message::StartControlConnectionRequest(_)
+            | Message::StartControlConnectionReply(_)
+            | Message::StopControlConnectionRequest(_)
+            | Message::StopControlConnectionReply(_)
+            | Message::EchoRequest(_)
+            | Message::EchoReply(_) => self.unexpected(message.message_type()),
+        }
+    }
+
+    /// Gives each call whose state has lasted for too long its time-out.
+    pub(super) fn call_timeouts(&mut self, now: Instant) {
+        let due = |call: &Call| call.until.is_some_and(|until| until <= now);
+        let late: Vec<_> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| due(call))
+            .map(|(handle, _)| *handle)
+            .collect();
+        for handle in late {
+            let details = Details {
+                refusal: Refusal::TimeOut,
+                ..Details::new(CallDownReason::NotAnswered)
+            };
+            self.drive(now, handle, Input::TimeOut, details);
+        }
+    }
+
+    /// Adds a call in its first state.
+    pub(super) fn add_call(&mut self, now: Instant, mut call: Call) -> CallHandle {
+        let handle = CallHandle(self.next_handle);
+        self.next_handle = self.next_handle.wrapping_add(1);
+        call.until = Some(now + self.config.reply_timeout);
+        self.calls.insert(handle, call);
+        self.note_calls(now);
+        handle
+    }
+
+    /// Makes one step of a call, and tells whether the input was possible.
+    pub(super) fn drive(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        input: Input,
+        details: Details,
+    ) -> bool {
+        let Some(call) = self.calls.get_mut(&handle) else {
+            return false;
+        };
+        let Some((next, actions)) = step(call.role, call.state, input) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut call.state, next);
+        if next != before {
+            let waits = !matches!(next, State::Idle | State::Established);
+            call.until = waits.then(|| now + self.config.reply_timeout);
+        }
+        let why = if before == State::WaitDisconnect {
+            CallDownReason::LocalRequest
+        } else {
+            details.why.clone()
+        };
+        let details = Details { why, ..details };
+        for action in actions {
+            self.act(handle, *action, &details);
+        }
+        if next == State::Idle {
+            self.calls.remove(&handle);
+            self.note_calls(now);
+        }
+        true
+    }
+
+    fn act(&mut self, handle: CallHandle, action: Action, details: &Details) {
+        let Some(call) = self.calls.get(&handle) else {
+            return;
+        };
+        let message = match action {
+            Action::SendAcceptance => acceptance(call),
+            Action::SendRefusal => refusal(call, details.refusal),
+            Action::SendConnected => connected(call),
+            Action::SendClearRequest => CallClearRequest {
+                call_id: call.local_call_id.unwrap_or_default(),
+                ..CallClearRequest::default()
+            }
+            .into(),
+            Action::SendDisconnectNotify => CallDisconnectNotify {
+                call_id: call.local_call_id.unwrap_or_default(),
+                result: details.result,
+                ..CallDisconnectNotify::default()
+            }
+            .into(),
+            Action::Up => return self.event(Event::CallUp(up(handle, call))),
+            Action::Down => {
+                let why = details.why.clone();
+                return self.event(Event::CallDown { call: handle, why });
+            }
+            Action::CloseConnection => {
+                self.send(stop_request(StopReason::None));
+                return self.close(CloseReason::NoCallReply);
+            }
+        };
+        self.send(message);
+    }
+
+    fn outgoing_call_request(&mut self, now: Instant, request: OutgoingCallRequest) {
+        let mut call = Call::new(CallRole::PacOutgoing, State::WaitCsAns, Answer::default());
+        call.peer_call_id = Some(request.call_id);
+        call.serial = request.serial;
+        call.peer_window = request.window;
+        call.peer_delay = request.delay;
+        if let Some(error) = self.objection(request.call_id) {
+            return self.send(refusal(&call, Refusal::Error(error)));
+        }
+        let call = self.add_call(now, call);
+        self.event(Event::OutgoingCallRequested { call, request });
+    }
+
+    fn incoming_call_request(&mut self, now: Instant, request: IncomingCallRequest) {
+        let mut call = Call::new(CallRole::PnsIncoming, State::WaitAnswer, Answer::default());
+        call.peer_call_id = Some(request.call_id);
+        call.serial = request.serial;
+        if let Some(error) = self.objection(request.call_id) {
+            return self.send(refusal(&call, Refusal::Error(error)));
+        }
+        let call = self.add_call(now, call);
+        self.event(Event::IncomingCallRequested { call, request });
+    }
+
+    /// Why a request of the peer cannot even be considered.
+    fn objection(&mut self, peer_call_id: u16) -> Option<ErrorCode> {
+        if self
+            .calls
+            .values()
+            .any(|call| call.peer_call_id == Some(peer_call_id))
+        {
+            self.violation(Violation::CallIdInUse(peer_call_id));
+            return Some(ErrorCode::BadCallId);
+        }
+        if self.calls.len() >= self.config.maximum_calls {
+            self.violation(Violation::TooManyCalls);
+            return Some(ErrorCode::NoResource);
+        }
+        None
+    }
+
+    fn outgoing_call_reply(&mut self, now: Instant, reply: &OutgoingCallReply) {
+        let found = self.by_local(reply.peer_call_id);
+        let Some(handle) = found.filter(|call| self.has_role(*call, CallRole::PnsOutgoing)) else {
+            return self.unknown_call(MessageType::OutgoingCallReply, reply.peer_call_id);
+        };
+        let OutgoingCallReply {
+            result,
+            error,
+            cause,
+            ..
+        } = *reply;
+        // Deviation (RFC 2637 §2.8): some ADSL modems answer 0 where they mean success.
+        let input = if matches!(result.code(), 0 | 1) {
+            self.learn(handle, reply.call_id);
+            Input::ReplyAccepted
+        } else {
+            Input::ReplyRefused
+        };
+        if let Some(call) = self.awaiting_reply(handle) {
+            call.peer_window = reply.window;
+            call.peer_delay = reply.delay;
+            call.connect_speed = reply.connect_speed;
+        }
+        let why = CallDownReason::OutgoingRefused {
+            result,
+            error,
+            cause,
+        };
+        self.peer_input(now, handle, MessageType::OutgoingCallReply, (input, why));
+    }
+
+    fn incoming_call_reply(&mut self, now: Instant, reply: &IncomingCallReply) {
+        let found = self.by_local(reply.peer_call_id);
+        let Some(handle) = found.filter(|call| self.has_role(*call, CallRole::PacIncoming)) else {
+            return self.unknown_call(MessageType::IncomingCallReply, reply.peer_call_id);
+        };
+        let IncomingCallReply { result, error, .. } = *reply;
+        let input = if result == IncomingCallResult::Connect {
+            self.learn(handle, reply.call_id);
+            Input::ReplyAccepted
+        } else {
+            Input::ReplyRefused
+        };
+        if let Some(call) = self.awaiting_reply(handle) {
+            call.peer_window = reply.window;
+            call.peer_delay = reply.delay;
+        }
+        let why = CallDownReason::IncomingRefused { result, error };
+        self.peer_input(now, handle, MessageType::IncomingCallReply, (input, why));
+    }
+
+    fn incoming_call_connected(&mut self, now: Instant, connected: &IncomingCallConnected) {
+        let found = self.by_local(connected.peer_call_id);
+        let Some(handle) = found.filter(|call| self.has_role(*call, CallRole::PnsIncoming)) else {
+            return self.unknown_call(MessageType::IncomingCallConnected, connected.peer_call_id);
+        };
+        if let Some(call) = self.calls.get_mut(&handle)
+            && call.state == State::WaitConnect
+        {
+            call.peer_window = connected.window;
+            call.peer_delay = connected.delay;
+            call.connect_speed = connected.connect_speed;
+        }
+        let with = (Input::Connected, CallDownReason::LocalRequest);
+        self.peer_input(now, handle, MessageType::IncomingCallConnected, with);
+    }
+
+    fn call_clear_request(&mut self, now: Instant, request: &CallClearRequest) {
+        let call_id = request.call_id;
+        let Some(handle) = self.by_peer(call_id).or_else(|| self.by_local(call_id)) else {
+            return self.unknown_call(MessageType::CallClearRequest, request.call_id);
+        };
+        let with = (Input::ClearRequest, CallDownReason::PeerCleared);
+        self.peer_input(now, handle, MessageType::CallClearRequest, with);
+    }
+
+    fn call_disconnect_notify(&mut self, now: Instant, notify: &CallDisconnectNotify) {
+        let found = self
+            .by_peer(notify.call_id)
+            .or_else(|| self.cleared_early());
+        let Some(handle) = found else {
+            return self.unknown_call(MessageType::CallDisconnectNotify, notify.call_id);
+        };
+        let CallDisconnectNotify {
+            result,
+            error,
+            cause,
+            ..
+        } = *notify;
+        let why = CallDownReason::PeerDisconnected {
+            result,
+            error,
+            cause,
+        };
+        let with = (Input::DisconnectNotify, why);
+        self.peer_input(now, handle, MessageType::CallDisconnectNotify, with);
+    }
+
+    /// Makes the step that a message of the peer causes, or reports that it has no place.
+    fn peer_input(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        message_type: MessageType,
+        (input, why): (Input, CallDownReason),
+    ) {
+        let state = self
+            .calls
+            .get(&handle)
+            .map_or("no call", |call| call.state.name());
+        if !self.drive(now, handle, input, Details::new(why)) {
+            self.violation(Violation::Unexpected {
+                message_type,
+                state,
+            });
+        }
+    }
+
+    fn unknown_call(&mut self, message_type: MessageType, call_id: u16) {
+        self.violation(Violation::UnknownCall {
+            message_type,
+            call_id,
+        });
+    }
+
+    /// Keeps the peer's Call ID where it is new; a repeated reply must not change it.
+    fn learn(&mut self, handle: CallHandle, peer_call_id: u16) {
+        let in_use = self
+            .calls
+            .values()
+            .any(|call| call.peer_call_id == Some(peer_call_id));
+        let Some(call) = self.calls.get_mut(&handle) else {
+            return;
+        };
+        if call.peer_call_id.is_none() {
+            call.peer_call_id = Some(peer_call_id);
+            if in_use {
+                self.violation(Violation::CallIdInUse(peer_call_id));
+            }
+        }
+    }
+
+    fn awaiting_reply(&mut self, handle: CallHandle) -> Option<&mut Call> {
+        self.calls
+            .get_mut(&handle)
+            .filter(|call| call.state == State::WaitReply)
+    }
+
+    fn has_role(&self, handle: CallHandle, role: CallRole) -> bool {
+        self.calls
+            .get(&handle)
+            .is_some_and(|call| call.role == role)
+    }
+
+    /// The call with a Call ID that this side has given.
+    pub(super) fn by_local(&self, call_id: u16) -> Option<CallHandle> {
+        self.find(|call| call.local_call_id == Some(call_id))
+    }
+
+    /// The call with a Call ID that the peer has given; some peers name the other one.
+    fn by_peer(&self, call_id: u16) -> Option<CallHandle> {
+        self.find(|call| call.peer_call_id == Some(call_id))
+            .or_else(|| self.by_local(call_id))
+    }
+
+    /// The oldest call that was cleared before its peer's Call ID was known, which a
+    /// Call-Disconnect-Notify with an unknown one must mean (RFC 2637 §2.13).
+    fn cleared_early(&self) -> Option<CallHandle> {
+        self.find(|call| call.state == State::WaitDisconnect && call.peer_call_id.is_none())
+    }
+
+    fn find(&self, matches: impl Fn(&Call) -> bool) -> Option<CallHandle> {
+        self.calls
+            .iter()
+            .find(|(_, call)| matches(call))
+            .map(|(handle, _)| *handle)
+    }
+}
+
+fn up(call: CallHandle, state: &Call) -> CallUp {
+    let connect_speed = if state.role.is_pac() {
+        state.answer.connect_speed
+    } else {
+        state.connect_speed
+    };
+    CallUp {
+        call,
+        role: state.role,
+        local_call_id: state.local_call_id.unwrap_or_default(),
+        peer_call_id: state.peer_call_id.unwrap_or_default(),
+        serial: state.serial,
+        peer_window: state.peer_window,
+        peer_delay: state.peer_delay,
+        connect_speed,
+    }
+}
+
+/// The reply that lets a call come up.
+fn acceptance(call: &Call) -> Message {
+    let call_id = call.local_call_id.unwrap_or_default();
+    let peer_call_id = call.peer_call_id.unwrap_or_default();
+    let Answer {
+        window,
+        delay,
+        connect_speed,
+        physical_channel_id,
+        ..
+    } = call.answer;
+    if call.role == CallRole::PnsIncoming {
+        let result = IncomingCallResult::Connect;
+        let reply = IncomingCallReply {
+            call_id,
+            peer_call_id,
+            result,
+            window,
+            delay,
+            ..Default::default()
+        };
+        return reply.into();
+    }
+    OutgoingCallReply {
+        call_id,
+        peer_call_id,
+        result: OutgoingCallResult::Connected,
+        connect_speed,
+        window,
+        delay,
+        physical_channel_id,
+        ..OutgoingCallReply::default()
+    }
+    .into()
+}
+
+/// The reply that does not.
+fn refusal(call: &Call, refusal: Refusal) -> Message {
+    let peer_call_id = call.peer_call_id.unwrap_or_default();
+    if call.role == CallRole::PnsIncoming {
+        let (result, error) = refusal.incoming();
+        return IncomingCallReply {
+            peer_call_id,
+            result,
+            error,
+            ..Default::default()
+        }
+        .into();
+    }
+    let (result, error) = refusal.outgoing();
+    OutgoingCallReply {
+        peer_call_id,
+        result,
+        error,
+        ..Default::default()
+    }
+    .into()
+}
+
+fn connected(call: &Call) -> Message {
+    let Answer {
+        window,
+        delay,
+        connect_speed,
+        framing,
+        ..
+    } = call.answer;
+    IncomingCallConnected {
+        peer_call_id: call.peer_call_id.unwrap_or_default(),
+        connect_speed,
+        window,
+        delay,
+        framing,
+        ..IncomingCallConnected::default()
+    }
+    .into()
+}
