@@ -1,0 +1,123 @@
+use std::time::{Duration, Instant};
+
+use adit_crypto::mppe_keys::SessionStartKeys;
+
+use crate::ccp::{Cipher, EncryptionPolicy, MppeConfig};
+use crate::mppe::{Mode, Receiver, ReceiverConfig, Sender};
+
+/// Between two Reset-Requests, in either direction: a lost one is sent again, and a flood of forged
+/// ones cannot make the sender use its key stream over and over.
+const RESET_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The encryption of one link: keys from the authentication, ciphers from CCP.
+#[derive(Debug)]
+pub(super) struct Encryption {
+    pub(super) policy: EncryptionPolicy,
+    receiver_config: ReceiverConfig,
+    keys: Option<SessionStartKeys>,
+    pub(super) sender: Option<Sender>,
+    pub(super) receiver: Option<Receiver>,
+    ciphers: Option<(Cipher, Cipher)>,
+    reset_sent: Option<Instant>,
+    flushed: Option<Instant>,
+}
+
+impl Encryption {
+    pub(super) fn new(config: &MppeConfig, receiver_config: ReceiverConfig) -> Self {
+        Self {
+            policy: config.policy,
+            receiver_config,
+            keys: None,
+            sender: None,
+            receiver: None,
+            ciphers: None,
+            reset_sent: None,
+            flushed: None,
+        }
+    }
+
+    pub(super) fn set_keys(&mut self, keys: Option<SessionStartKeys>) {
+        if keys.is_some() {
+            self.keys = keys;
+        }
+    }
+
+    /// The allowed key lengths that the keys can make.
+    pub(super) fn strengths(&self, config: &MppeConfig) -> Vec<adit_crypto::mppe_keys::Strength> {
+        let supports = |strength| {
+            self.keys
+                .as_ref()
+                .is_some_and(|keys| keys.supports(strength))
+        };
+        config
+            .strengths
+            .iter()
+            .copied()
+            .filter(|strength| supports(*strength))
+            .collect()
+    }
+
+    /// CCP came up with these ciphers, ours to send with first. Whether they could be set up.
+    pub(super) fn start(&mut self, send: Cipher, receive: Cipher) -> bool {
+        let Some(keys) = &self.keys else { return false };
+        let both = keys
+            .send
+            .for_strength(send.strength)
+            .zip(keys.receive.for_strength(receive.strength));
+        let Some((sending, receiving)) = both else {
+            return false;
+        };
+        self.sender = Some(Sender::new(sending, send.mode));
+        self.receiver = Some(Receiver::new(receiving, receive.mode, self.receiver_config));
+        self.ciphers = Some((send, receive));
+        true
+    }
+
+    /// CCP went down.
+    pub(super) fn stop(&mut self) {
+        self.sender = None;
+        self.receiver = None;
+        self.ciphers = None;
+    }
+
+    /// The ciphers in use, sending first.
+    pub(super) fn ciphers(&self) -> Option<(Cipher, Cipher)> {
+        self.ciphers
+    }
+
+    /// Whether packets may pass unencrypted: only where nobody asked for encryption, and never
+    /// beside encrypted ones.
+    pub(super) fn allows_clear(&self) -> bool {
+        self.policy != EncryptionPolicy::Required && self.ciphers.is_none()
+    }
+
+    /// The peer's Reset-Request (RFC 3078 §8.2): the next packet says that its tables are fresh.
+    pub(super) fn on_reset_request(&mut self, now: Instant) {
+        let stateful = self
+            .ciphers
+            .is_some_and(|(send, _)| send.mode == Mode::Stateful);
+        if stateful && passed(self.flushed, now) {
+            self.flushed = Some(now);
+            if let Some(sender) = &mut self.sender {
+                sender.flush();
+            }
+        }
+    }
+
+    /// Whether a Reset-Request is to be sent now that a packet could not be decrypted.
+    pub(super) fn wants_reset(&mut self, now: Instant) -> bool {
+        let asked = self
+            .receiver
+            .as_ref()
+            .is_some_and(Receiver::wants_reset_request);
+        let wanted = asked && passed(self.reset_sent, now);
+        if wanted {
+            self.reset_sent = Some(now);
+        }
+        wanted
+    }
+}
+
+fn passed(last: Option<Instant>, now: Instant) -> bool {
+    last.is_none_or(|last| now.saturating_duration_since(last) >= RESET_INTERVAL)
+}

@@ -1,0 +1,676 @@
+//! The phases of a link (RFC 1661 §3.2): establish, authenticate, network, terminate.
+//!
+//! Every method that takes `now` may be called at any time with a clock that never goes back.
+//! After each of them drain [`Link::poll_output`], then wait until [`Link::deadline`] and call
+//! [`Link::handle_timeout`]; a call that comes early changes nothing. Nothing that the peer sends is
+//! an error: it is answered, counted, or ends the link with a [`CloseReason`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use adit_wire::cp::{Body, Magic, Packet};
+use adit_wire::lcp::LcpOption;
+use adit_wire::ppp::{Encapsulation, Protocol};
+
+use crate::auth::{
+    Authenticator, AuthenticatorFailure, AuthenticatorSignal, Credentials, Method, Outcome, Peer,
+    PeerFailure, PeerSignal, Ticket, Verdict,
+};
+use crate::ccp::{CcpPolicy, Cipher, EncryptionPolicy};
+use crate::entropy::Entropy;
+use crate::ipcp::{IpcpPolicy, Ipv4Config, Ipv4Network};
+use crate::ipv6cp::{Ipv6Network, Ipv6cpPolicy};
+use crate::lcp::{Agreed, LcpPolicy, Obstacle, Seed};
+use crate::negotiator::{Finish, Negotiator, Signal};
+
+mod config;
+mod control;
+mod data;
+mod encryption;
+mod keepalive;
+mod reason;
+
+pub use config::{EchoConfig, LinkConfig, Role};
+pub use data::{Discard, IpVersion, Received, SealError};
+pub use reason::{CloseReason, Farewell, NoEncryption};
+
+use encryption::Encryption;
+use keepalive::{Due, Keepalive};
+use zeroize::Zeroizing;
+
+/// What a link wants done or known.
+pub enum Output {
+    /// Send this frame to the peer.
+    Frame(Vec<u8>),
+    /// Check these credentials and answer with [`Link::answer`].
+    Authenticate(Ticket, Credentials),
+    /// The password was wrong; another may be given with [`Link::supply_password`].
+    AskPassword,
+    /// IPv4 packets may pass.
+    Ipv4Up(Ipv4Network),
+    /// IPv4 packets no longer pass.
+    Ipv4Down,
+    /// IPv6 packets may pass.
+    Ipv6Up(Ipv6Network),
+    /// IPv6 packets no longer pass.
+    Ipv6Down,
+    /// The link is over; nothing follows.
+    Closed(CloseReason),
+}
+
+/// Which phase a link is in (RFC 1661 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not opened yet, or over.
+    Dead,
+    /// LCP negotiates.
+    Establish,
+    /// One side or both prove who they are.
+    Authenticate,
+    /// Encryption and network-layer protocols negotiate or are up.
+    Network,
+    /// A Terminate-Request is out.
+    Terminate,
+}
+
+/// What a link has come to, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// How the peer authenticated to us.
+    pub peer_authentication: Option<Method>,
+    /// How we authenticated to the peer.
+    pub our_authentication: Option<Method>,
+    /// The name that the peer gave.
+    pub peer_name: Vec<u8>,
+    /// The ciphers in use, the one that we send with first.
+    pub encryption: Option<(Cipher, Cipher)>,
+    /// The largest network-layer packet that can be sent, in octets.
+    pub mtu: u16,
+}
+
+/// One end of one PPP link.
+pub struct Link {
+    config: Arc<LinkConfig>,
+    entropy: Arc<dyn Entropy>,
+    phase: Phase,
+    lcp: Negotiator<LcpPolicy>,
+    agreed: Agreed,
+    authenticator: Option<Authenticator>,
+    peer: Option<Peer>,
+    encryption: Encryption,
+    ccp: Option<Negotiator<CcpPolicy>>,
+    ipcp: Option<Negotiator<IpcpPolicy>>,
+    ipv6cp: Option<Negotiator<Ipv6cpPolicy>>,
+    ipv4: Option<Ipv4Config>,
+    /// Packets of network control protocols that came before their time.
+    early: VecDeque<(Protocol, Vec<u8>)>,
+    keepalive: Keepalive,
+    setup_deadline: Option<Instant>,
+    closing: Option<CloseReason>,
+    farewell: Vec<u8>,
+    /// The peer's Terminate-Request has come.
+    peer_left: bool,
+    outputs: VecDeque<Output>,
+}
+
+/// Octets that encryption puts before a packet: coherency count and inner protocol (RFC 3078 §3.1).
+const MPPE_OVERHEAD: u16 = 4;
+
+/// Early packets that are kept; a peer sends one or two before we are ready.
+const MAX_EARLY: usize = 4;
+
+impl Link {
+    /// A link that waits for [`open`](Self::open).
+    pub fn new(config: Arc<LinkConfig>, entropy: Arc<dyn Entropy>) -> Self {
+        let policy = LcpPolicy::new(
+            config.lcp.clone(),
+            config.role.demand(),
+            config.role.willing(),
+            Arc::clone(&entropy),
+        );
+        let ipv4 = match &config.role {
+            Role::Server(_) => None,
+            Role::Client { ipv4, .. } => Some(*ipv4),
+        };
+        Self {
+            lcp: Negotiator::new(policy, config.timers),
+            encryption: Encryption::new(&config.mppe, config.receiver),
+            keepalive: Keepalive::new(config.echo),
+            agreed: Agreed::default(),
+            phase: Phase::Dead,
+            authenticator: None,
+            peer: None,
+            ccp: None,
+            ipcp: None,
+            ipv6cp: None,
+            ipv4,
+            early: VecDeque::new(),
+            setup_deadline: None,
+            closing: None,
+            farewell: Vec::new(),
+            peer_left: false,
+            outputs: VecDeque::new(),
+            config,
+            entropy,
+        }
+    }
+
+    /// The path to the peer is there: starts LCP.
+    pub fn open(&mut self, now: Instant) {
+        self.phase = Phase::Establish;
+        self.setup_deadline = Some(now + self.config.setup_time);
+        self.lcp.open(now);
+        self.lcp.lower_up(now);
+        self.settle(now);
+    }
+
+    /// Ends the link in order: a Terminate-Request, its answer, then [`Output::Closed`].
+    pub fn close(&mut self, now: Instant) {
+        self.terminate(now, CloseReason::Requested);
+        self.settle(now);
+    }
+
+    /// The path to the peer is gone: no frame is sent any more.
+    pub fn abandon(&mut self) {
+        self.outputs.clear();
+        self.finish(CloseReason::Requested);
+    }
+
+    /// The owner's answer to [`Output::Authenticate`].
+    pub fn answer(&mut self, now: Instant, ticket: Ticket, verdict: Verdict) {
+        if let Some(authenticator) = &mut self.authenticator {
+            authenticator.answer(now, ticket, verdict);
+        }
+        self.settle(now);
+    }
+
+    /// The owner's answer to [`Output::AskPassword`]; `None` gives up.
+    pub fn supply_password(&mut self, now: Instant, password: Option<Zeroizing<String>>) {
+        self.setup_deadline = Some(now + self.config.setup_time);
+        if let Some(peer) = &mut self.peer {
+            peer.supply_password(password);
+        }
+        self.settle(now);
+    }
+
+    /// Everything whose time has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.setup_deadline.is_some_and(|deadline| now >= deadline) {
+            self.setup_deadline = None;
+            self.terminate(now, CloseReason::SetupTimeout);
+        }
+        self.lcp.handle_timeout(now);
+        if let Some(authenticator) = &mut self.authenticator {
+            authenticator.handle_timeout(now);
+        }
+        if let Some(peer) = &mut self.peer {
+            peer.handle_timeout(now);
+        }
+        if let Some(ccp) = &mut self.ccp {
+            ccp.handle_timeout(now);
+        }
+        if let Some(ipcp) = &mut self.ipcp {
+            ipcp.handle_timeout(now);
+        }
+        if let Some(ipv6cp) = &mut self.ipv6cp {
+            ipv6cp.handle_timeout(now);
+        }
+        match self.keepalive.handle_timeout(now) {
+            Due::Nothing => {}
+            Due::SendEchoRequest => self.send_echo_request(),
+            Due::PeerIsSilent => self.terminate(now, CloseReason::PeerSilent),
+        }
+        self.settle(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted next.
+    pub fn deadline(&self) -> Option<Instant> {
+        [
+            self.setup_deadline,
+            self.lcp.deadline(),
+            self.authenticator
+                .as_ref()
+                .and_then(Authenticator::deadline),
+            self.peer.as_ref().and_then(Peer::deadline),
+            self.ccp.as_ref().and_then(Negotiator::deadline),
+            self.ipcp.as_ref().and_then(Negotiator::deadline),
+            self.ipv6cp.as_ref().and_then(Negotiator::deadline),
+            self.keepalive.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The next thing to do; `None` until something happens again.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Which phase the link is in.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// What the link has come to.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            peer_authentication: self.authenticator.as_ref().map(Authenticator::method),
+            our_authentication: self.agreed.authenticate_us,
+            peer_name: self
+                .authenticator
+                .as_ref()
+                .map(|authenticator| authenticator.peer_name().to_vec())
+                .unwrap_or_default(),
+            encryption: self.encryption.ciphers(),
+            mtu: self.mtu(),
+        }
+    }
+
+    /// The largest network-layer packet that can be sent, in octets: what the peer receives and
+    /// what the path carries, less what encryption takes.
+    pub fn mtu(&self) -> u16 {
+        let mru = self.agreed.peer_mru.min(self.config.lcp.mru);
+        match self.config.mppe.policy {
+            EncryptionPolicy::Off => mru,
+            EncryptionPolicy::Required | EncryptionPolicy::Optional => {
+                mru.saturating_sub(MPPE_OVERHEAD)
+            }
+        }
+    }
+
+    fn send_echo_request(&mut self) {
+        let identifier = self.lcp.identifier();
+        let magic = Magic {
+            magic: self.agreed.our_magic,
+            data: Vec::new(),
+        };
+        self.send_lcp(&Packet {
+            identifier,
+            body: Body::EchoRequest(magic),
+        });
+    }
+
+    fn send_lcp(&mut self, packet: &Packet<LcpOption>) {
+        let mut octets = Vec::new();
+        packet.encode(&mut octets);
+        self.send(Protocol::LCP, &octets);
+    }
+
+    /// Sends a control packet; LCP's headers are never compressed (RFC 1661 §6.5, §6.6).
+    fn send(&mut self, protocol: Protocol, octets: &[u8]) {
+        let encapsulation = if protocol == Protocol::LCP {
+            Encapsulation::PLAIN
+        } else {
+            self.agreed.send
+        };
+        let mut frame = encapsulation.header(protocol).as_ref().to_vec();
+        frame.extend_from_slice(octets);
+        self.outputs.push_back(Output::Frame(frame));
+    }
+
+    /// Ends the link for a reason of ours; the first reason stays.
+    fn terminate(&mut self, now: Instant, reason: CloseReason) {
+        if self.closing.is_some() || self.phase == Phase::Dead {
+            return;
+        }
+        self.farewell = reason.to_string().into_bytes();
+        self.closing = Some(reason.clone());
+        self.phase = Phase::Terminate;
+        self.setup_deadline = None;
+        self.lcp.close(now);
+        if !self.lcp.is_terminating() && !self.lcp.has_signals() {
+            self.finish(reason);
+        }
+    }
+
+    /// The last word.
+    fn finish(&mut self, reason: CloseReason) {
+        if self.phase == Phase::Dead {
+            return;
+        }
+        self.phase = Phase::Dead;
+        self.take_down();
+        self.setup_deadline = None;
+        self.outputs.push_back(Output::Closed(reason));
+    }
+
+    /// Takes down all that stands on LCP.
+    fn take_down(&mut self) {
+        if self.ipcp.take().is_some_and(|ipcp| ipcp.is_opened()) {
+            self.outputs.push_back(Output::Ipv4Down);
+        }
+        if self.ipv6cp.take().is_some_and(|ipv6cp| ipv6cp.is_opened()) {
+            self.outputs.push_back(Output::Ipv6Down);
+        }
+        self.ccp = None;
+        self.encryption.stop();
+        self.authenticator = None;
+        self.peer = None;
+        self.early.clear();
+        self.keepalive.stop();
+    }
+
+    /// Carries the signals of all layers to the layers that they concern, until none is left.
+    fn settle(&mut self, now: Instant) {
+        while self.settle_lcp(now)
+            || self.settle_authenticator(now)
+            || self.settle_peer(now)
+            || self.settle_ccp(now)
+            || self.settle_ipcp(now)
+            || self.settle_ipv6cp(now)
+        {}
+    }
+
+    fn settle_lcp(&mut self, now: Instant) -> bool {
+        let Some(signal) = self.lcp.poll_signal() else {
+            return false;
+        };
+        match signal {
+            Signal::Send(mut packet) => {
+                if let Body::TerminateRequest(data) = &mut packet.body {
+                    data.clone_from(&self.farewell);
+                }
+                self.send_lcp(&packet);
+            }
+            Signal::Acknowledge {
+                identifier,
+                options,
+            } => {
+                self.send_lcp(&Packet {
+                    identifier,
+                    body: Body::ConfigureAck(options),
+                });
+            }
+            Signal::Up => self.on_lcp_up(now),
+            Signal::Down => {
+                self.take_down();
+                if self.phase != Phase::Terminate {
+                    self.phase = Phase::Establish;
+                    self.setup_deadline = Some(now + self.config.setup_time);
+                }
+            }
+            Signal::PeerTerminates(data) => {
+                let farewell = Farewell { data };
+                self.closing
+                    .get_or_insert(CloseReason::PeerTerminated(farewell));
+                self.phase = Phase::Terminate;
+                self.peer_left = true;
+            }
+            Signal::Finished(finish) => {
+                let reason = self
+                    .closing
+                    .take()
+                    .unwrap_or_else(|| self.lcp_failure(finish));
+                self.finish(reason);
+            }
+        }
+        // A peer that said goodbye and got its answer is gone; nothing is worth waiting for.
+        if self.peer_left && !self.lcp.has_signals() {
+            let reason = self.closing.take();
+            self.finish(reason.unwrap_or(CloseReason::Requested));
+        }
+        true
+    }
+
+    fn lcp_failure(&self, finish: Finish) -> CloseReason {
+        match (self.lcp.policy.obstacle, finish) {
+            (Some(Obstacle::Loop), _) => CloseReason::Loop,
+            (Some(Obstacle::Authentication), _) => CloseReason::AuthenticationProtocol,
+            (None, Finish::NoAnswer) => CloseReason::NoAnswer,
+            (None, Finish::Closed) => CloseReason::Requested,
+            (None, Finish::NoAgreement | Finish::Rejected) => CloseReason::NoAgreement,
+            (None, Finish::Terminated) => CloseReason::PeerTerminated(Farewell::default()),
+        }
+    }
+
+    fn on_lcp_up(&mut self, now: Instant) {
+        self.agreed = self.lcp.policy.agreed();
+        self.phase = Phase::Authenticate;
+        self.keepalive.start(now);
+        let seed = Seed(Arc::clone(&self.entropy));
+        match &self.config.role {
+            Role::Server(config) => {
+                self.authenticator = self
+                    .agreed
+                    .authenticate_peer
+                    .map(|method| Authenticator::new(now, method, config.clone(), seed));
+            }
+            Role::Client { credentials, .. } => {
+                self.peer = self
+                    .agreed
+                    .authenticate_us
+                    .map(|method| Peer::new(now, method, credentials.clone(), seed));
+            }
+        }
+        if self.authenticator.is_none() && self.peer.is_none() {
+            self.on_authenticated(now, Outcome::default());
+        }
+    }
+
+    fn settle_authenticator(&mut self, now: Instant) -> bool {
+        let signal = self
+            .authenticator
+            .as_mut()
+            .and_then(Authenticator::poll_signal);
+        match signal {
+            None => return false,
+            Some(AuthenticatorSignal::Send(protocol, octets)) => self.send(protocol, &octets),
+            Some(AuthenticatorSignal::Ask(ticket, credentials)) => {
+                self.outputs
+                    .push_back(Output::Authenticate(ticket, credentials));
+            }
+            Some(AuthenticatorSignal::Succeeded(outcome)) => self.on_authenticated(now, outcome),
+            Some(AuthenticatorSignal::Failed(failure)) => {
+                let reason = match failure {
+                    AuthenticatorFailure::Refused(refusal) => CloseReason::PeerRefused(refusal),
+                    AuthenticatorFailure::NoAnswer => CloseReason::AuthenticationTimeout,
+                };
+                self.terminate(now, reason);
+            }
+        }
+        true
+    }
+
+    fn settle_peer(&mut self, now: Instant) -> bool {
+        let signal = self.peer.as_mut().and_then(Peer::poll_signal);
+        match signal {
+            None => return false,
+            Some(PeerSignal::Send(protocol, octets)) => self.send(protocol, &octets),
+            Some(PeerSignal::AskPassword) => {
+                self.setup_deadline = None;
+                self.outputs.push_back(Output::AskPassword);
+            }
+            Some(PeerSignal::Succeeded(outcome)) => self.on_authenticated(now, outcome),
+            Some(PeerSignal::Failed(failure)) => {
+                let reason = match failure {
+                    PeerFailure::Refused(failure) => CloseReason::AuthenticationRefused(failure),
+                    PeerFailure::ServerNotProven => CloseReason::ServerNotProven,
+                    PeerFailure::NoAnswer => CloseReason::AuthenticationTimeout,
+                };
+                self.terminate(now, reason);
+            }
+        }
+        true
+    }
+
+    fn on_authenticated(&mut self, now: Instant, outcome: Outcome) {
+        self.phase = Phase::Network;
+        self.encryption.set_keys(outcome.keys);
+        self.ipv4 = outcome.ipv4.or(self.ipv4);
+        let strengths = self.encryption.strengths(&self.config.mppe);
+        match self.config.mppe.policy {
+            EncryptionPolicy::Off => self.start_network(now),
+            EncryptionPolicy::Required if strengths.is_empty() => {
+                self.terminate(now, CloseReason::NoEncryption(NoEncryption::NoKeys));
+            }
+            EncryptionPolicy::Optional if strengths.is_empty() => self.start_network(now),
+            policy => {
+                let policy_of_ccp = CcpPolicy::new(strengths, self.config.mppe.modes.clone());
+                self.ccp = Some(opened(policy_of_ccp, &self.config, now));
+                if policy == EncryptionPolicy::Optional {
+                    self.start_network(now);
+                }
+                self.replay_early(now);
+            }
+        }
+    }
+
+    fn settle_ccp(&mut self, now: Instant) -> bool {
+        let Some(ccp) = &mut self.ccp else {
+            return false;
+        };
+        let Some(signal) = ccp.poll_signal() else {
+            return false;
+        };
+        match signal {
+            Signal::Up => {
+                let ciphers = ccp.policy.send().zip(ccp.policy.receive());
+                let started =
+                    ciphers.is_some_and(|(send, receive)| self.encryption.start(send, receive));
+                if started {
+                    self.start_network(now);
+                } else {
+                    self.without_encryption(now);
+                }
+            }
+            Signal::Down => self.encryption.stop(),
+            Signal::Finished(_) => {
+                self.encryption.stop();
+                self.without_encryption(now);
+            }
+            Signal::PeerTerminates(data) => self.on_layer_terminated(now, Farewell { data }),
+            other => self.send_signal(other, Protocol::CCP),
+        }
+        true
+    }
+
+    fn without_encryption(&mut self, now: Instant) {
+        match self.encryption.policy {
+            EncryptionPolicy::Required => {
+                self.terminate(now, CloseReason::NoEncryption(NoEncryption::PeerRefuses));
+            }
+            EncryptionPolicy::Optional | EncryptionPolicy::Off => self.start_network(now),
+        }
+    }
+
+    /// Opens the network-layer protocols, once.
+    fn start_network(&mut self, now: Instant) {
+        if self.ipcp.is_some() || self.ipv6cp.is_some() {
+            return;
+        }
+        if let Some(ipv4) = self.ipv4 {
+            self.ipcp = Some(opened(IpcpPolicy::new(ipv4), &self.config, now));
+        }
+        if let Some(id) = self.config.ipv6 {
+            let policy = Ipv6cpPolicy::new(id, Arc::clone(&self.entropy));
+            self.ipv6cp = Some(opened(policy, &self.config, now));
+        }
+        self.replay_early(now);
+    }
+
+    fn settle_ipcp(&mut self, now: Instant) -> bool {
+        let Some(ipcp) = &mut self.ipcp else {
+            return false;
+        };
+        let Some(signal) = ipcp.poll_signal() else {
+            return false;
+        };
+        match signal {
+            Signal::Up => {
+                let network = ipcp.policy.agreed();
+                self.setup_deadline = None;
+                self.outputs.push_back(Output::Ipv4Up(network));
+            }
+            Signal::Down => self.outputs.push_back(Output::Ipv4Down),
+            Signal::Finished(_) => {
+                let other = self.ipv6cp.as_ref().is_some_and(Negotiator::is_opened);
+                if !other {
+                    self.terminate(now, CloseReason::NoNetwork);
+                }
+            }
+            Signal::PeerTerminates(data) => self.on_layer_terminated(now, Farewell { data }),
+            other => self.send_signal(other, Protocol::IPCP),
+        }
+        true
+    }
+
+    /// The peer ended CCP or IPCP. Windows says there why it hangs up next.
+    fn on_layer_terminated(&mut self, now: Instant, farewell: Farewell) {
+        if farewell.ras_error().is_some_and(|error| error.code != 0) {
+            self.terminate(now, CloseReason::PeerTerminated(farewell));
+        }
+    }
+
+    fn settle_ipv6cp(&mut self, _now: Instant) -> bool {
+        let Some(ipv6cp) = &mut self.ipv6cp else {
+            return false;
+        };
+        let Some(signal) = ipv6cp.poll_signal() else {
+            return false;
+        };
+        match signal {
+            Signal::Up => {
+                let network = ipv6cp.policy.agreed();
+                self.setup_deadline = None;
+                self.outputs.push_back(Output::Ipv6Up(network));
+            }
+            Signal::Down => self.outputs.push_back(Output::Ipv6Down),
+            // Few peers speak IPv6; a link without it is whole.
+            Signal::Finished(_) | Signal::PeerTerminates(_) => {}
+            other => self.send_signal(other, Protocol::IPV6CP),
+        }
+        true
+    }
+
+    fn send_signal<O: adit_wire::cp::ConfigOption>(&mut self, signal: Signal<O>, of: Protocol) {
+        let packet = match signal {
+            Signal::Send(packet) => packet,
+            Signal::Acknowledge {
+                identifier,
+                options,
+            } => Packet {
+                identifier,
+                body: Body::ConfigureAck(options),
+            },
+            Signal::Up | Signal::Down | Signal::Finished(_) | Signal::PeerTerminates(_) => return,
+        };
+        let mut octets = Vec::new();
+        packet.encode(&mut octets);
+        self.send(of, &octets);
+    }
+}
+
+/// A negotiator whose lower layer is up and that may open.
+fn opened<P: crate::negotiator::OptionPolicy>(
+    policy: P,
+    config: &LinkConfig,
+    now: Instant,
+) -> Negotiator<P> {
+    let timers = crate::NegotiationTimers {
+        first_restart: config.timers.restart,
+        ..config.timers
+    };
+    let mut negotiator = Negotiator::new(policy, timers);
+    negotiator.open(now);
+    negotiator.lower_up(now);
+    negotiator
+}
+
+/// A default that suits both ends.
+impl LinkConfig {
+    /// The defaults for `role`: MPPE with 128-bit stateless required, IPv6 on.
+    pub fn new(role: Role) -> Self {
+        Self {
+            role,
+            lcp: crate::LcpConfig::default(),
+            mppe: crate::MppeConfig::default(),
+            receiver: crate::mppe::ReceiverConfig::default(),
+            ipv6: Some(adit_wire::ipv6cp::InterfaceId::ZERO),
+            timers: crate::NegotiationTimers::default(),
+            echo: EchoConfig::default(),
+            setup_time: Duration::from_secs(90),
+        }
+    }
+}
