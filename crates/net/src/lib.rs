@@ -20,6 +20,7 @@
 pub mod capability;
 pub mod gre;
 pub mod host;
+pub mod namespace;
 pub mod netlink;
 mod path_mtu;
 mod sys;

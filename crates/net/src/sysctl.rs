@@ -40,11 +40,15 @@ pub fn read(name: &str) -> Result<String, SysctlError> {
 /// There is no such parameter, it does not take the value, or no permission (in a container, `/proc/sys`
 /// is often read-only).
 pub fn write(name: &str, value: &str) -> Result<(), SysctlError> {
-    fs::write(path(name), value).map_err(|source| SysctlError {
+    fs::write(path(name), value).map_err(|source| refused(name, source))
+}
+
+pub(crate) fn refused(name: &str, source: io::Error) -> SysctlError {
+    SysctlError {
         verb: "set",
         name: name.to_owned(),
         source,
-    })
+    }
 }
 
 /// The file of a parameter: dots separate, and a slash stands for a dot within a name, as in

@@ -108,9 +108,37 @@ impl Netlink {
     /// # Errors
     /// A name is taken, the kernel has no veth driver, or no permission.
     pub fn create_veth(&mut self, left: &str, right: &str) -> Result<(), NetlinkError> {
+        self.create_cable(left, right, None)
+    }
+
+    /// Creates two virtual Ethernet links joined by a cable: `left` in this network namespace,
+    /// `right` in the one behind a descriptor.
+    ///
+    /// # Errors
+    /// A name is taken, the kernel has no veth driver, or no permission on either side.
+    pub fn create_veth_across(
+        &mut self,
+        left: &str,
+        right: &str,
+        namespace: BorrowedFd<'_>,
+    ) -> Result<(), NetlinkError> {
+        self.create_cable(
+            left,
+            right,
+            Some(LinkAttribute::NetNsFd(namespace.as_raw_fd())),
+        )
+    }
+
+    fn create_cable(
+        &mut self,
+        left: &str,
+        right: &str,
+        right_namespace: Option<LinkAttribute>,
+    ) -> Result<(), NetlinkError> {
         let mut peer = LinkMessage::default();
         peer.attributes
             .push(LinkAttribute::IfName(right.to_owned()));
+        peer.attributes.extend(right_namespace);
         let mut message = LinkMessage::default();
         message
             .attributes

@@ -1,0 +1,12 @@
+//! What the crate does on a real kernel, in network namespaces of its own.
+
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod gre;
+#[cfg(test)]
+mod lab;
+#[cfg(test)]
+mod netlink;
+#[cfg(test)]
+mod tun;
