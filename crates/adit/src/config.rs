@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use adit_server::config::{Config, DEFAULT_TEXT, UserSource};
-use adit_server::users::{ChapSecrets, Database};
+use adit_server::config::{Config, DEFAULT_TEXT};
+use adit_server::users::source_warnings;
 use clap::{Args, Subcommand};
 
 use crate::exit::Code;
@@ -47,7 +47,7 @@ pub fn run(args: &ConfigArgs) -> anyhow::Result<Code> {
         ConfigCommand::Check { file } => {
             let config = Config::load(file)?;
             let mut warnings = config.warnings();
-            warnings.extend(user_warnings(&config.users));
+            warnings.extend(source_warnings(&config.users));
             let mut report = String::new();
             for warning in &warnings {
                 report.push_str(&format!("warning: {warning}\n"));
@@ -64,20 +64,4 @@ pub fn run(args: &ConfigArgs) -> anyhow::Result<Code> {
         }
     }
     Ok(Code::Done)
-}
-
-/// What is to be said about the users as they are on this machine.
-fn user_warnings(source: &UserSource) -> Vec<String> {
-    match source {
-        UserSource::ChapSecrets { path, server_name } => {
-            match ChapSecrets::open(path, server_name.as_deref()) {
-                Ok(secrets) => secrets.warnings(),
-                Err(error) => vec![format!("{error}.")],
-            }
-        }
-        UserSource::Database(path) => match Database::open(path) {
-            Ok(database) => database.exposure().into_iter().collect(),
-            Err(error) => vec![format!("{error}.")],
-        },
-    }
 }

@@ -107,9 +107,22 @@ impl ServeArgs {
         };
         let mut database = Database::open_or_create(path)?;
         match create_first_user(&mut database, name)? {
-            Some(password) => print(&login_instructions("ADDRESS", name, &password)),
+            Some(password) => print(&login_instructions(
+                &Self::address_for_clients(config),
+                name,
+                &password,
+            )),
             None => Ok(()),
         }
+    }
+
+    /// What clients are to type for the server, as far as the configuration tells.
+    fn address_for_clients(config: &Config) -> String {
+        let known = config
+            .listen
+            .iter()
+            .find(|address| !address.ip().is_unspecified());
+        known.map_or_else(|| "SERVER".to_owned(), |address| address.ip().to_string())
     }
 }
 

@@ -52,7 +52,7 @@ fn a_sound_configuration_has_no_warnings() {
 
 fn restrict(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).expect("a mode is set");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `adit sessions` and `adit disconnect` against a control socket.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::mpsc::{Sender, channel};
@@ -27,8 +28,8 @@ fn session() -> SessionInfo {
     SessionInfo {
         id: 7,
         user: Some("alice".to_owned()),
-        peer: "192.0.2.7:49152".parse().unwrap(),
-        address: Some("10.77.0.2".parse().unwrap()),
+        peer: SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 7), 49152),
+        address: Some(Ipv4Addr::new(10, 77, 0, 2)),
         ipv6_prefix: None,
         since: 1_700_000_000,
         authentication: Some("mschap-v2".to_owned()),
@@ -53,11 +54,14 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("control.sock");
         let (wake, events) = channel();
         let waker = wake.clone();
-        let socket = ControlSocket::bind(&path, move || waker.send(true).unwrap()).unwrap();
+        let socket = ControlSocket::bind(&path, move || {
+            let _ = waker.send(true);
+        })
+        .expect("a control socket");
         let thread = std::thread::spawn(move || {
             while events.recv() == Ok(true) {
                 let query = socket.next_query().expect("a query");

@@ -84,6 +84,9 @@ pub trait UserStore: Send {
     /// The store cannot be read.
     fn fixed_addresses(&mut self) -> Result<Vec<Ipv4Addr>, StoreError>;
 
+    /// What an operator should know about the store, a sentence each.
+    fn warnings(&mut self) -> Vec<String>;
+
     /// The user that a peer names: the full name, or else the part behind a `DOMAIN\` that Windows puts
     /// before it.
     ///
@@ -111,6 +114,27 @@ pub fn open_store(source: &UserSource) -> Result<Box<dyn UserStore>, StoreError>
             Box::new(ChapSecrets::open(path, server_name.as_deref())?)
         }
     })
+}
+
+/// What an operator should know about a store that is not in use, a sentence each. Nothing is made or
+/// changed.
+pub fn source_warnings(source: &UserSource) -> Vec<String> {
+    match source {
+        UserSource::Database(path) => match path.metadata() {
+            Ok(metadata) => permissions::exposure(path, &metadata).into_iter().collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let path = path.clone();
+                vec![format!("{}.", StoreError::NoDatabase { path })]
+            }
+            Err(error) => vec![format!("cannot look at {}: {error}.", path.display())],
+        },
+        UserSource::ChapSecrets { path, server_name } => {
+            match ChapSecrets::open(path, server_name.as_deref()) {
+                Ok(mut secrets) => secrets.warnings(),
+                Err(error) => vec![format!("{error}.")],
+            }
+        }
+    }
 }
 
 /// Why a store of users failed.

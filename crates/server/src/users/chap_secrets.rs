@@ -66,20 +66,6 @@ impl ChapSecrets {
         })
     }
 
-    /// What an operator should know about the file, a sentence each.
-    pub fn warnings(&self) -> Vec<String> {
-        let place = |warning: &String| format!("{}:{warning}", self.path.display());
-        let mut warnings: Vec<String> = self.entries.warnings.iter().map(place).collect();
-        let files = std::iter::once(self.path.as_path()).chain(self.entries.secret_files());
-        for path in files {
-            match path.metadata() {
-                Ok(metadata) => warnings.extend(exposure(path, &metadata)),
-                Err(error) => warnings.push(format!("cannot read {}: {error}.", path.display())),
-            }
-        }
-        warnings
-    }
-
     fn refresh(&mut self) {
         let version = self
             .path
@@ -134,6 +120,19 @@ impl UserStore for ChapSecrets {
     fn fixed_addresses(&mut self) -> Result<Vec<Ipv4Addr>, StoreError> {
         self.refresh();
         Ok(self.entries.fixed_addresses())
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        let place = |warning: &String| format!("{}:{warning}", self.path.display());
+        let mut warnings: Vec<String> = self.entries.warnings.iter().map(place).collect();
+        let files = std::iter::once(self.path.as_path()).chain(self.entries.secret_files());
+        for path in files {
+            match path.metadata() {
+                Ok(metadata) => warnings.extend(exposure(path, &metadata)),
+                Err(error) => warnings.push(format!("cannot read {}: {error}.", path.display())),
+            }
+        }
+        warnings
     }
 }
 

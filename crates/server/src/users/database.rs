@@ -239,7 +239,7 @@ impl Database {
     ///
     /// # Errors
     /// The database failed.
-    pub fn list(&mut self) -> Result<Vec<UserSummary>, StoreError> {
+    pub fn list(&self) -> Result<Vec<UserSummary>, StoreError> {
         let list = || {
             self.connection
                 .prepare(
@@ -262,18 +262,12 @@ impl Database {
     ///
     /// # Errors
     /// The database failed.
-    pub fn is_empty(&mut self) -> Result<bool, StoreError> {
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
         self.connection
             .query_row("SELECT NOT EXISTS (SELECT 1 FROM users)", [], |row| {
                 row.get(0)
             })
             .map_err(|error| self.failed(error))
-    }
-
-    /// A sentence about the file's permissions, if others can read it.
-    pub fn exposure(&self) -> Option<String> {
-        let metadata = self.path.metadata().ok()?;
-        exposure(&self.path, &metadata)
     }
 
     fn changed_one(&self, name: &str, rows: rusqlite::Result<usize>) -> Result<(), StoreError> {
@@ -313,6 +307,25 @@ impl UserStore for Database {
     fn fixed_addresses(&mut self) -> Result<Vec<Ipv4Addr>, StoreError> {
         let list = self.list()?;
         Ok(list.into_iter().filter_map(|user| user.address).collect())
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        let mut warnings: Vec<String> = self
+            .path
+            .metadata()
+            .ok()
+            .and_then(|metadata| exposure(&self.path, &metadata))
+            .into_iter()
+            .collect();
+        match self.is_empty() {
+            Ok(false) => {}
+            Ok(true) => warnings.push(format!(
+                "{} has no users, so nobody can log in; `adit user add NAME` adds one.",
+                self.path.display()
+            )),
+            Err(error) => warnings.push(format!("{error}.")),
+        }
+        warnings
     }
 }
 

@@ -25,9 +25,11 @@ fn files_are_for_the_owner_only() {
     assert_eq!(mode(&database.path), 0o600);
     assert_eq!(mode(&database.path.with_extension("db-wal")), 0o600);
     assert_eq!(mode(database.path.parent().unwrap()), 0o700);
-    assert_eq!(database.exposure(), None);
+    assert_eq!(database.warnings(), Vec::<String>::new());
     std::fs::set_permissions(&database.path, PermissionsExt::from_mode(0o644)).unwrap();
-    assert!(database.exposure().unwrap().contains("0644"));
+    assert!(database.warnings()[0].contains("mode 0644"));
+    database.remove("alice").unwrap();
+    assert!(database.warnings()[1].contains("has no users"));
 }
 
 #[test]
