@@ -59,11 +59,6 @@ impl CatchUp {
         None
     }
 
-    /// Tells whether two packets in order were not decrypted.
-    pub(super) fn is_running(&self) -> bool {
-        self.position > self.start
-    }
-
     /// Tells whether the sender cannot be that far ahead.
     pub(super) fn is_exhausted(&self) -> bool {
         self.position - self.start > MAX_CHANGES

@@ -21,8 +21,6 @@ pub const fn is_mppe_payload_protocol(protocol: u16) -> bool {
 /// Why to believe that a plaintext is one, weakest reason first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Evidence {
-    /// A compressed protocol field that is possible; so is that of every second forgery.
-    CompressedProtocol,
     /// A protocol field of two octets that is possible; noise passes once in 600 packets.
     Protocol,
     /// A protocol field and the IP header that belongs to it.
@@ -32,28 +30,30 @@ pub(super) enum Evidence {
 impl Evidence {
     /// How far the coherency count may move on this evidence.
     ///
-    /// Weak evidence moves it so little that a mistake loses one packet at most: the keys of all
-    /// packets passed over are kept.
+    /// Weak evidence moves it so little that a mistake loses one packet at most: the keys of those
+    /// passed over are kept, even if they come half a window late.
     pub(super) fn reach(self, config: &ReceiverConfig) -> u16 {
         match self {
-            Self::CompressedProtocol => 1,
-            Self::Protocol => config.late_window.max(1),
+            Self::Protocol => (config.late_window / 2).max(1),
             Self::IpHeader => u16::MAX,
         }
     }
 }
 
 /// Judges a plaintext of `length` octets by its first [`HEAD_LENGTH`] (or all, if it has fewer).
+///
+/// A compressed protocol field counts with its IP header only: by itself it is what nearly half of all
+/// noise starts with.
 pub(super) fn judge(head: &[u8], length: usize) -> Option<Evidence> {
     let (&first, rest) = head.split_first()?;
     let (protocol, information, weak) = if first & 1 == 1 {
-        (u16::from(first), rest, Evidence::CompressedProtocol)
+        (u16::from(first), rest, None)
     } else {
         let (&second, rest) = rest.split_first()?;
         (
             u16::from_be_bytes([first, second]),
             rest,
-            Evidence::Protocol,
+            Some(Evidence::Protocol),
         )
     };
     if !is_mppe_payload_protocol(protocol) {
@@ -65,7 +65,11 @@ pub(super) fn judge(head: &[u8], length: usize) -> Option<Evidence> {
         IPV6 => is_ipv6(information, information_length),
         _ => false,
     };
-    Some(if is_ip { Evidence::IpHeader } else { weak })
+    if is_ip {
+        Some(Evidence::IpHeader)
+    } else {
+        weak
+    }
 }
 
 /// Version, header length and total length fit (RFC 791 §3.1); padding may follow the packet.
@@ -152,7 +156,7 @@ mod tests {
             assert_eq!(of(plaintext), None, "{plaintext:02x?}");
         }
         assert_eq!(of(&[0x00, 0x2d]), Some(Evidence::Protocol));
-        assert_eq!(of(&[0x2d]), Some(Evidence::CompressedProtocol));
+        assert_eq!(of(&[0x2d]), None);
     }
 
     proptest! {

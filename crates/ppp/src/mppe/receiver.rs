@@ -86,7 +86,8 @@ impl Receiver {
     }
 
     /// Decrypts a packet in place: two octets of header, then the encrypted octets. Gives the
-    /// plaintext, everything behind the header: protocol field (maybe compressed) and information.
+    /// plaintext, everything behind the header: protocol field and information. A compressed protocol
+    /// field is taken for IPv4 and IPv6.
     ///
     /// A stateless packet without bit A is taken: older Linux peers leave it out on the first one.
     ///

@@ -93,12 +93,7 @@ impl Stateless {
         let slot = self.slot(position);
         let key = self.window[slot].as_ref().ok_or(Reject::Late)?;
         let trial = Trial::with_key(&mut self.cipher, key, data);
-        // While the keys are lost, every other noise would pass for a compressed protocol field.
-        let is_lost = self
-            .catch_up
-            .as_ref()
-            .is_some_and(|search| search.is_running());
-        if !trial.reaches(ahead, &self.config) || is_lost && !trial.is_ip() {
+        if !trial.reaches(ahead, &self.config) {
             return Err(Reject::BadProtocol);
         }
         trial.finish(&mut self.cipher, data);
