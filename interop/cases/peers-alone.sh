@@ -1,8 +1,7 @@
 # Debian's server and client against each other: shows that the machine, the namespaces and the
 # checks work, and gives captures of sessions in which Adit has no part.
 
-only_mschap_v2="refuse-pap refuse-chap refuse-mschap require-mschap-v2"
-only_mschap_v1="refuse-pap refuse-chap refuse-mschap-v2 require-mschap"
+client=start_pppd_client
 
 # start_peers "SERVER OPTIONS" "CLIENT OPTIONS"
 start_peers() {
@@ -11,18 +10,18 @@ start_peers() {
   start_capture
   start_pptpd "$1"
   # shellcheck disable=SC2086 # a list of words
-  start_pppd_client client $2
+  $client client $2
 }
 
 # expect_session "SERVER OPTIONS" "CLIENT OPTIONS" encrypted|clear LINE: a session of which pppd
 # logs LINE, carries traffic, and ends when the client hangs up.
 expect_session() {
   start_peers "$1" "$2"
-  wait_for_pppd client
+  wait_for_pppd_client client
   expect_line pppd-client.log "$4"
   expect_traffic client "$tunnel_address"
   "expect_$3"
-  hang_up_pppd
+  hang_up_pppd_client
   wait_for_line pppd-server.log 'rcvd \[LCP TermReq'
   expect_peers_gone
 }
@@ -31,7 +30,7 @@ expect_session() {
 # ends with that code, and with that line in its log.
 expect_refusal() {
   start_peers "$1" "$2"
-  wait_for_end "$pppd_pid"
+  wait_for_end "$client_pid"
   expect_exit "$3" pppd
   expect_line pppd-client.log "$4"
   expect_no_line pppd-client.log 'remote IP address'
@@ -68,6 +67,13 @@ peers-alone-40-stateful() {
     encrypted 'MPPE 40-bit stateful compression enabled'
 }
 
+#: pptpd and the kernel's PPTP data path: MS-CHAPv2, 128-bit stateless
+peers-alone-kernel() {
+  client=start_kernel_client
+  expect_session "$only_mschap_v2 require-mppe-128" "require-mppe-128" \
+    encrypted 'MPPE 128-bit stateless compression enabled'
+}
+
 #: pptpd and pptp-linux: MS-CHAPv1, 128-bit stateless
 peers-alone-mschap-v1() {
   expect_session "$only_mschap_v1 require-mppe-128" "require-mppe-128" \
@@ -92,45 +98,31 @@ peers-alone-pap() {
 #: pptpd and pptp-linux: the key changes after 256 packets of a stateful session
 peers-alone-key-change() {
   start_peers "$only_mschap_v2 require-mppe-128 $stateful" "require-mppe-128 $stateful"
-  wait_for_pppd client
+  wait_for_pppd_client client
   ip netns exec client ping -n -q -s 0 -c 262 -i 0.005 "$server_tunnel_address"
-  hang_up_pppd
+  hang_up_pppd_client
   expect_peers_gone
 }
 
 #: pptpd and pptp-linux: a stateful session asks for a reset after lost packets, in each direction
 peers-alone-lost-packets() {
-  local sender
   start_peers "$only_mschap_v2 require-mppe-128 $stateful" "require-mppe-128 $stateful"
-  wait_for_pppd client
-  for sender in client server; do
-    lose_what_it_sends "$sender"
-  done
+  wait_for_pppd_client client
+  lose_what_it_sends client
+  lose_what_it_sends server
   expect_line pppd-server.log 'sent \[CCP ResetReq'
   expect_line pppd-client.log 'sent \[CCP ResetReq'
   expect_ping client "$server_tunnel_address"
-  hang_up_pppd
+  hang_up_pppd_client
   expect_peers_gone
-}
-
-# lose_what_it_sends NAMESPACE: two pings without an answer, then one that makes the receiver ask
-# for a reset. pppd does not recover when a packet that follows a reset is lost too, so the loss
-# is not a random one.
-lose_what_it_sends() {
-  ip netns exec client ping -n -c 2 -i 0.2 "$server_tunnel_address"
-  tc -n "$1" qdisc add dev outer0 root netem loss 100%
-  ! ip netns exec client ping -n -c 2 -i 0.2 -W 1 "$server_tunnel_address" ||
-    fail "a ping was answered although all that $1 sends is lost"
-  tc -n "$1" qdisc delete dev outer0 root
-  ip netns exec client ping -n -c 3 -i 0.5 -W 1 "$server_tunnel_address"
 }
 
 #: pptpd and pptp-linux: the server hangs up
 peers-alone-server-hangs-up() {
   start_peers "$only_mschap_v2 require-mppe-128" "require-mppe-128"
-  wait_for_pppd client
-  ip netns pids server | xargs -I{} sh -c 'grep -qx pppd /proc/{}/comm && kill -TERM {}' || true
-  wait_for_end "$pppd_pid"
+  wait_for_pppd_client client
+  end_pppd_of_server
+  wait_for_end "$client_pid"
   expect_line pppd-client.log 'LCP terminated by peer'
   expect_peers_gone
 }

@@ -1,6 +1,7 @@
 # The namespaces a case runs in. The plain network is one veth cable between `server` (10.99.0.1)
 # and `client` (10.99.0.2). The other one has a `router` at 10.99.0.2 that hides `client`
-# (192.168.77.2) and `client2` (192.168.78.2) behind that address.
+# (192.168.77.2) and `client2` (192.168.78.2) behind that address, and a `client3` (10.98.0.2) to
+# which the server's nearest address is another one, 10.98.0.1.
 
 server_address=10.99.0.1
 server_tunnel_address=10.77.0.1
@@ -35,14 +36,21 @@ make_network() {
 
 make_network_with_nat() {
   local name
-  for name in server router client client2; do
+  for name in server router client client2 client3; do
     make_namespace "$name"
   done
   cable server outer0 "$server_address" router outer0 10.99.0.2
+  cable server outer1 10.98.0.1 client3 outer0 10.98.0.2
   cable router inner0 192.168.77.1 client outer0 192.168.77.2
   cable router inner1 192.168.78.1 client2 outer0 192.168.78.2
   ip -n client route add default via 192.168.77.1
   ip -n client2 route add default via 192.168.78.1
+  ip -n client3 route add "$server_address" via 10.98.0.1
+  hide_clients_behind_router
+}
+
+# The helper reads the control connections, and so tells the calls of one client from another's.
+hide_clients_behind_router() {
   ip netns exec router busybox sysctl -qw net.ipv4.ip_forward=1
   ip netns exec router iptables-legacy -t raw -A PREROUTING -p tcp --dport 1723 -j CT --helper pptp
   ip netns exec router iptables-legacy -t nat -A POSTROUTING -o outer0 -j MASQUERADE

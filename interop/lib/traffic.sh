@@ -47,3 +47,15 @@ expect_encrypted() {
 expect_clear() {
   grep -qa aditpingaditping outer.pcap || fail "no ping crossed the outer network in clear"
 }
+
+# lose_what_it_sends NAMESPACE: two pings without an answer, then one that makes the receiver ask
+# for a reset. pppd does not recover when a packet that follows a reset is lost too, so the loss
+# is not a random one.
+lose_what_it_sends() {
+  ip netns exec client ping -n -c 2 -i 0.2 "$server_tunnel_address"
+  tc -n "$1" qdisc add dev outer0 root netem loss 100%
+  ! ip netns exec client ping -n -c 2 -i 0.2 -W 1 "$server_tunnel_address" ||
+    fail "a ping was answered although all that $1 sends is lost"
+  tc -n "$1" qdisc delete dev outer0 root
+  ip netns exec client ping -n -c 3 -i 0.5 -W 1 "$server_tunnel_address"
+}
