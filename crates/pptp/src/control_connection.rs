@@ -11,6 +11,7 @@ mod config;
 mod establish;
 mod event;
 mod keepalive;
+mod steps;
 #[cfg(test)]
 mod tests;
 

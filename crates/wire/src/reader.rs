@@ -17,11 +17,14 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`ParseError::Truncated`] where fewer are left.
     pub fn bytes(&mut self, field: &'static str, count: usize) -> Result<&'a [u8], ParseError> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(ParseError::Truncated {
-            field,
-            have: self.rest.len(),
-            need: count,
-        })?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or(ParseError::Truncated {
+                field,
+                have: self.rest.len(),
+                need: count,
+            })?;
         self.rest = rest;
         Ok(taken)
     }

@@ -6,7 +6,7 @@ use adit_wire::control::{
     DisconnectResult, IncomingCallRequest, OutgoingCallRequest, SetLinkInfo, WanErrorNotify,
 };
 
-use super::calls::Details;
+use super::steps::Details;
 use super::{CommandError, ControlConnection};
 use crate::call::{Answer, Call, CallDownReason, CallHandle, CallRole, Input, Refusal, State};
 
