@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use adit_crypto::nt::NtHash;
-use adit_server::users::{Database, GeneratedPassword, NewUser, UserStore, UserSummary};
+use adit_server::users::{
+    Database, GeneratedPassword, NewUser, StoreError, UserStore, UserSummary,
+};
 use clap::{Args, Subcommand};
 
 use crate::exit::Code;
@@ -130,6 +132,10 @@ pub fn run(args: UserArgs) -> anyhow::Result<Code> {
             address,
         } => {
             let mut database = Database::open_or_create(path)?;
+            // Before anybody types a password for nothing.
+            if database.find_exact(&name)?.is_some() {
+                return Err(StoreError::UserExists(name).into());
+            }
             let (hash, told) = password.hash(&name)?;
             database.add(&NewUser {
                 name: &name,
@@ -139,9 +145,7 @@ pub fn run(args: UserArgs) -> anyhow::Result<Code> {
             })?;
             format!("added {name}\n{told}")
         }
-        UserCommand::Passwd { name, password } => {
-            change_password(path.as_path(), &name, &password)?
-        }
+        UserCommand::Passwd { name, password } => change_password(path, &name, &password)?,
         UserCommand::Remove { name } => {
             Database::open(path)?.remove(&name)?;
             format!("removed {name}\n")
@@ -166,14 +170,10 @@ pub fn run(args: UserArgs) -> anyhow::Result<Code> {
     Ok(Code::Done)
 }
 
-fn change_password(
-    path: &std::path::Path,
-    name: &str,
-    password: &NewPasswordArgs,
-) -> anyhow::Result<String> {
+fn change_password(path: &Path, name: &str, password: &NewPasswordArgs) -> anyhow::Result<String> {
     let mut database = Database::open(path)?;
     if database.find_exact(name)?.is_none() {
-        return Err(adit_server::users::StoreError::NoSuchUser(name.to_owned()).into());
+        return Err(StoreError::NoSuchUser(name.to_owned()).into());
     }
     let (hash, told) = password.hash(name)?;
     database.set_password(name, &hash)?;

@@ -1,6 +1,9 @@
 //! `adit sessions` and `adit disconnect` against a control socket.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::mpsc::{Sender, channel};
@@ -49,7 +52,7 @@ struct Server {
     path: PathBuf,
     wake: Sender<bool>,
     thread: Option<JoinHandle<()>>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Server {
@@ -73,7 +76,7 @@ impl Server {
             path,
             wake,
             thread: Some(thread),
-            _directory: directory,
+            directory,
         }
     }
 }
@@ -145,6 +148,48 @@ fn sessions_are_ended() {
         let message = text(output.stderr);
         assert!(message.contains(expected), "{message}");
     }
+}
+
+/// The socket's mode keeps others out; here it is opened to see that they are refused all the same.
+#[test]
+fn other_users_are_refused() {
+    let server = Server::start();
+    let program = server.directory.path().join("adit");
+    std::fs::copy(env!("CARGO_BIN_EXE_adit"), &program).unwrap();
+    for (path, mode) in [
+        (server.directory.path(), 0o755),
+        (&program, 0o755),
+        (&server.path, 0o666),
+    ] {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let run = || {
+        std::process::Command::new(&program)
+            .args(["sessions", "--control-socket"])
+            .arg(&server.path)
+            .uid(65_534)
+            .output()
+    };
+    // Another test that starts a program at this moment may hold the copy open for an instant.
+    let output = loop {
+        match run() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {}
+            output => break output,
+        }
+    };
+    let output = match output {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            println!("SKIPPED: only root can run a program as another user");
+            return;
+        }
+        output => output.unwrap(),
+    };
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(output.stderr);
+    assert!(
+        message.contains("only root and the user that runs the server may ask it"),
+        "{message}"
+    );
 }
 
 #[test]

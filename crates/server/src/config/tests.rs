@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn refused(text: &str) -> String {
@@ -216,4 +218,27 @@ fn weaker_choices_are_warned_of() {
 fn a_missing_file_is_named() {
     let error = Config::load(Path::new("/nonexistent/adit.toml")).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/adit.toml"));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_parsed_or_refused(text in "\\PC{0,200}") {
+        let _ = Config::parse(&text, "x");
+    }
+
+    /// A line of the default text replaced by anything: what is refused is refused with a place in the text.
+    #[test]
+    fn a_spoilt_line_is_placed(line in 0usize..140, junk in "[a-z0-9ä\\[\\]\"=. ]{0,30}") {
+        let mut lines: Vec<&str> = DEFAULT_TEXT.lines().collect();
+        let index = line % lines.len();
+        lines[index] = &junk;
+        match Config::parse(&lines.join("\n"), "x") {
+            Ok(config) => prop_assert_eq!(config.check(), Ok(())),
+            Err(ConfigError::Invalid { line, column, .. }) => {
+                prop_assert!((1..=lines.len()).contains(&line));
+                prop_assert!((1..=lines[line - 1].chars().count() + 1).contains(&column));
+            }
+            Err(other) => prop_assert!(false, "{}", other),
+        }
+    }
 }

@@ -92,6 +92,10 @@ impl AddressPool {
             return Err(LeaseError::NoneAllowed);
         }
         let slot = match allowed.fixed() {
+            Some(address) if allowed.permits_others() => match self.take_fixed(address) {
+                Ok(slot) => slot,
+                Err(error) => self.take_any(allowed).ok_or(error)?,
+            },
             Some(address) => self.take_fixed(address)?,
             None => self
                 .take_remembered(user, allowed)
@@ -238,6 +242,19 @@ mod tests {
         assert!(pool.release(fixed));
         assert!(!pool.release(fixed));
         assert_eq!(pool.lease("alice", &only).unwrap(), fixed);
+    }
+
+    #[test]
+    fn several_single_addresses_serve_several_sessions() {
+        let mut secrets = AllowedAddresses::only(ip("10.0.0.5"));
+        secrets.push_word("10.0.0.3").unwrap();
+        let mut pool = pool("10.0.0.0/29");
+        assert_eq!(pool.lease("a", &secrets).unwrap(), ip("10.0.0.5"));
+        assert_eq!(pool.lease("a", &secrets).unwrap(), ip("10.0.0.3"));
+        assert_eq!(
+            pool.lease("a", &secrets),
+            Err(LeaseError::InUse(ip("10.0.0.5")))
+        );
     }
 
     #[test]

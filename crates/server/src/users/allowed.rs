@@ -58,7 +58,7 @@ impl AllowedAddresses {
     ///
     /// # Errors
     /// The word is nothing of this; the list is unchanged.
-    pub(super) fn push_word(&mut self, word: &str) -> Result<(), NoSuchAddress> {
+    pub(crate) fn push_word(&mut self, word: &str) -> Result<(), NoSuchAddress> {
         let (permit, text) = match word.strip_prefix('!') {
             Some(rest) => (false, rest),
             None => (true, word),
@@ -90,6 +90,11 @@ impl AllowedAddresses {
             .iter()
             .find(|rule| rule.permit && rule.range.prefix_len() == 32)
             .map(|rule| rule.range.addr())
+    }
+
+    /// Whether more than the fixed address is permitted.
+    pub fn permits_others(&self) -> bool {
+        self.rules.iter().filter(|rule| rule.permit).count() > 1
     }
 
     /// Whether nothing is permitted.
@@ -130,6 +135,8 @@ mod tests {
             Some(ip("10.0.0.9"))
         );
         assert_eq!(list(&["!10.0.0.9", "*"]).fixed(), None);
+        assert!(list(&["10.0.0.9", "10.0.0.10"]).permits_others());
+        assert!(!list(&["10.0.0.9", "!10.0.0.10"]).permits_others());
         assert_eq!(
             AllowedAddresses::only(ip("10.0.0.9")).fixed(),
             Some(ip("10.0.0.9"))
