@@ -1,8 +1,6 @@
 //! Changes of the host that are undone at the end.
 
-use ipnet::IpNet;
-
-use crate::netlink::{Address, Netlink, NetlinkError, Overlap, Route, RouteTo};
+use crate::netlink::{Address, Netlink, NetlinkError, Route};
 use crate::sysctl::{self, SysctlError};
 
 /// Sets up links, addresses, routes and kernel parameters, keeps a journal, and takes everything back
@@ -159,20 +157,9 @@ impl HostSetup {
         Ok(())
     }
 
-    /// How packets to an address leave this host.
-    ///
-    /// # Errors
-    /// No route leads there.
-    pub fn route_to(&mut self, destination: std::net::IpAddr) -> Result<RouteTo, HostError> {
-        Ok(self.netlink.route_to(destination)?)
-    }
-
-    /// What of this host shares addresses with a prefix.
-    ///
-    /// # Errors
-    /// The kernel refuses a list.
-    pub fn overlapping(&mut self, prefix: IpNet) -> Result<Vec<Overlap>, HostError> {
-        Ok(self.netlink.overlapping(prefix)?)
+    /// The links, addresses and routes to look at. What is changed through this is not undone.
+    pub fn netlink(&mut self) -> &mut Netlink {
+        &mut self.netlink
     }
 
     /// Undoes everything in reverse order and returns what could not be undone. The journal is empty

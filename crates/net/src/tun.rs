@@ -14,7 +14,8 @@ pub(crate) const DEVICE: &str = "/dev/net/tun";
 /// A TUN device of the network namespace in which it was opened.
 ///
 /// Packets have no header before the IP header. Reads and writes never block. The device, its
-/// addresses and its routes disappear when this is dropped, even by a crash.
+/// addresses and its routes disappear when this is dropped, even by a crash; a child that is just being
+/// forked holds them until it executes its program.
 #[derive(Debug)]
 pub struct Tun {
     device: File,

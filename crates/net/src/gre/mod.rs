@@ -67,8 +67,8 @@ impl RawGre {
     /// [`RawGreError`] says what is missing.
     pub fn open(local: Option<Ipv4Addr>) -> Result<Self, RawGreError> {
         let gre = Protocol::from(libc::IPPROTO_GRE);
-        let socket = Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(gre))
-            .map_err(|error| permission_or(error, RawGreError::Io))?;
+        let socket =
+            Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(gre)).map_err(open_error)?;
         socket.attach_filter(&filter())?;
         let fd = socket.as_fd();
         sys::set_option(
@@ -92,7 +92,8 @@ impl RawGre {
     }
 
     /// Receives the packets that wait, at most [`BATCH`], in place of those in `batch`, and returns
-    /// their number; 0 if none waits. Errors that the network reported meanwhile go to the batch
+    /// their number; 0 if none waits, and only then does an edge-triggered poll tell of the next. Errors
+    /// that the network reported meanwhile go to the batch
     /// ([`RecvBatch::take_errors`]) as well.
     ///
     /// # Errors
@@ -116,10 +117,10 @@ impl AsFd for RawGre {
     }
 }
 
-fn permission_or(error: io::Error, other: fn(io::Error) -> RawGreError) -> RawGreError {
+fn open_error(error: io::Error) -> RawGreError {
     match error.kind() {
         ErrorKind::PermissionDenied => RawGreError::Permission,
-        _ => other(error),
+        _ => RawGreError::Io(error),
     }
 }
 

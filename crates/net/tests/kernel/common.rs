@@ -24,32 +24,53 @@ pub(crate) fn skipped(test: &str, reason: &dyn Display) {
     stderr().write_all(line.as_bytes()).unwrap();
 }
 
-/// Runs a test, which is the closure `body`, on the hosts of a lab.
+/// Runs a test, which is the closure `body`, on the hosts of a lab. A process that may not enter them
+/// in its threads runs itself again, with this test alone, as root of a user namespace.
 pub(crate) fn in_lab<F: FnOnce(&mut Lab)>(body: F) {
-    named_in_lab(test_of::<F>(), body);
+    match rights() {
+        Ok(Rights::Own) => body(&mut Lab::new()),
+        Ok(Rights::UserNamespace) => run_again(test_of::<F>(), Rights::UserNamespace),
+        Err(reason) => skipped(test_of::<F>(), &reason),
+    }
 }
 
-/// Runs a test on the hosts of a lab. A process that may not enter them in its threads runs itself
-/// again, with this test alone, as root of a user namespace.
-pub(crate) fn named_in_lab(test: &str, body: impl FnOnce(&mut Lab)) {
-    if let Err(reason) = Lab::available() {
-        return skipped(test, &reason);
+/// Runs a test on the hosts of a lab in a process of its own: the children that other tests fork hold
+/// for a moment what this one has open.
+pub(crate) fn alone_in_lab(test: &str, body: impl FnOnce(&mut Lab)) {
+    match rights() {
+        Ok(Rights::Own) if std::env::var_os(INSIDE).is_some() => body(&mut Lab::new()),
+        Ok(rights) => run_again(test, rights),
+        Err(reason) => skipped(test, &reason),
     }
-    let mut lab = Lab::new();
-    match lab.host("probe").unwrap().run(|| ()) {
-        Ok(()) => body(&mut lab),
-        Err(LabError::Enter { .. }) if std::env::var_os(INSIDE).is_none() => run_inside(test),
+}
+
+/// How this process can work on the hosts of a lab.
+enum Rights {
+    Own,
+    UserNamespace,
+}
+
+fn rights() -> Result<Rights, LabError> {
+    Lab::available()?;
+    match Lab::new().host("probe")?.run(|| ()) {
+        Ok(()) => Ok(Rights::Own),
+        Err(LabError::Enter { .. }) if std::env::var_os(INSIDE).is_none() => {
+            Ok(Rights::UserNamespace)
+        }
         Err(error) => panic!("{error}"),
     }
 }
 
-fn run_inside(test: &str) {
+fn run_again(test: &str, rights: Rights) {
     let mut again = Command::new(std::env::current_exe().unwrap());
     again
         .args(["--exact", test, "--nocapture"])
         .env(INSIDE, "1")
         .stderr(Stdio::inherit());
-    let output = in_user_namespace(&mut again).output().unwrap();
+    if let Rights::UserNamespace = rights {
+        in_user_namespace(&mut again);
+    }
+    let output = again.output().unwrap();
     let report = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && report.contains("1 passed"),

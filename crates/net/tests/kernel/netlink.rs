@@ -17,24 +17,27 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// A host with the link `a` up at 192.0.2.1/24 and 2001:db8::1/64, and the other end `b`, up.
+/// A host with the link `a` up at 192.0.2.1/24 and 2001:db8::1/64, and the other end `b`, up; neither
+/// gets a link-local address at a time of its own.
 fn cabled(lab: &mut Lab) -> (Host, u32) {
     let host = lab.host("cabled").unwrap();
+    host.netlink().create_veth("a", "b").unwrap();
+    for link in ["a", "b"] {
+        host.set_sysctl(&format!("net.ipv6.conf.{link}.addr_gen_mode"), "1")
+            .unwrap();
+        let mut netlink = host.netlink();
+        let index = netlink.link_by_name(link).unwrap().index;
+        netlink.set_up(index).unwrap();
+    }
     let index = {
         let mut netlink = host.netlink();
-        netlink.create_veth("a", "b").unwrap();
-        let (a, b) = (
-            netlink.link_by_name("a").unwrap(),
-            netlink.link_by_name("b").unwrap(),
-        );
-        netlink.set_up(a.index).unwrap();
-        netlink.set_up(b.index).unwrap();
+        let index = netlink.link_by_name("a").unwrap().index;
         for network in ["192.0.2.1/24", "2001:db8::1/64"] {
             netlink
-                .add_address(&Address::in_network(a.index, net(network)))
+                .add_address(&Address::in_network(index, net(network)))
                 .unwrap();
         }
-        a.index
+        index
     };
     (host, index)
 }
@@ -223,11 +226,12 @@ fn change_all(setup: &mut HostSetup, index: u32) {
     setup.set_sysctl("net.ipv4.ip_forward", "1").unwrap();
 }
 
-/// A cabled host with a route that [`change_all`] replaces, and without forwarding.
+/// A cabled host with a route that [`change_all`] replaces, a link that is down, and no forwarding.
 fn prepared(lab: &mut Lab) -> (Host, u32) {
     let (host, index) = cabled(lab);
     let route = Route::through(net("198.51.100.0/24"), index, ip("192.0.2.2"));
     host.netlink().add_route(&route).unwrap();
+    host.netlink().create_veth("spare", "spare-end").unwrap();
     host.set_sysctl("net.ipv4.ip_forward", "0").unwrap();
     (host, index)
 }

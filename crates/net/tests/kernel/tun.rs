@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
-use crate::common::{named_in_lab, skipped, test_of, wait};
+use crate::common::{alone_in_lab, skipped, test_of, wait};
 use adit_net::capability::{Need, check};
 use adit_net::netlink::{Address, Netlink};
 use adit_net::tun::{Tun, TunError};
@@ -14,7 +14,7 @@ const PEER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 /// Runs a test that needs TUN devices on a host of its own.
 fn with_tun<F: FnOnce() + Send>(body: F) {
     let test = test_of::<F>();
-    named_in_lab(test, |lab| {
+    alone_in_lab(test, |lab| {
         let host = lab.host("tun").unwrap();
         host.run(|| match check(Need::Tun) {
             Ok(()) => body(),
