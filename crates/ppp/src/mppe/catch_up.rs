@@ -10,8 +10,8 @@ use adit_crypto::mppe_keys::{SessionKey, SessionKeys};
 use super::distance;
 use super::stateless::count_at;
 
-/// Key changes per packet: 20 µs at most.
-const STEP: u16 = 32;
+/// Key changes per packet: about 10 µs.
+const STEP: u16 = 16;
 /// Larger gaps between packets are no stream on which the search would gain.
 const MAX_GAP: u16 = STEP / 2;
 /// Key changes after which the search begins anew, in case it passed the sender by.

@@ -7,8 +7,9 @@ use adit_wire::mppe::Header;
 use super::receiver::{ReceiverConfig, Reject, Trial};
 use super::{distance, is_flag};
 
-/// How many key changes more than counted are tried on a FLUSHED packet: 16 for a lost cycle of 4096
-/// packets, and four FLUSHED packets of Linux, which changes its key for each, lost before this one.
+/// How many key changes more than counted are tried on a FLUSHED packet that is awaited: 16 for a lost
+/// cycle of 4096 packets, and for Linux, which changes its key for each FLUSHED packet, this one and
+/// three that were lost.
 const MAX_UNCOUNTED_CHANGES: u16 = 16 + 4;
 
 #[derive(Debug)]
@@ -95,9 +96,15 @@ impl Stateful {
         let mut cipher = Rc4::new(&[]);
         let mut trial = Trial::with_key(&mut cipher, keys.current(), data);
         let is_possible = trial.reaches(ahead, &self.config);
-        let mut uncounted = 0;
-        while !trial.is_ip() && uncounted < MAX_UNCOUNTED_CHANGES {
-            uncounted += 1;
+        let uncounted = if self.awaiting_flush {
+            MAX_UNCOUNTED_CHANGES
+        } else {
+            1
+        };
+        for _ in 0..uncounted {
+            if trial.is_ip() {
+                break;
+            }
             trial = Trial::with_key(&mut cipher, keys.change(), data);
         }
         if !trial.is_ip() {
