@@ -1,16 +1,16 @@
 //! One host of a laboratory.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use nix::sched::{CloneFlags, setns};
-use nix::sys::stat::fstat;
 
 use super::LabError;
 use super::child::{self, Namespaces};
@@ -129,9 +129,8 @@ impl Host {
 
     /// Device and inode of the network namespace, which `/proc/<pid>/ns/net` has as well.
     pub(super) fn identity(&self) -> Option<(u64, u64)> {
-        fstat(&self.0.net)
-            .ok()
-            .map(|namespace| (namespace.st_dev, namespace.st_ino))
+        let namespace = File::from(self.0.net.try_clone().ok()?).metadata().ok()?;
+        Some((namespace.dev(), namespace.ino()))
     }
 
     fn refused(&self, source: io::Error) -> LabError {
