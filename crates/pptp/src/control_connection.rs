@@ -144,23 +144,26 @@ impl ControlConnection {
         let why = match self.state {
             State::WaitStopReply { why, .. } => why,
             State::WaitClose { .. } => CloseReason::Collision,
-            _ => CloseReason::StreamClosed,
+            State::Idle { .. } | State::WaitCtlReply { .. } | State::Established { .. } => {
+                CloseReason::StreamClosed
+            }
+            State::Closed => return,
         };
         self.close(why);
     }
 
     /// Does what is due. Too early a call does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
-        match &mut self.state {
-            State::Idle { until } if *until <= now => self.close(CloseReason::NotStarted),
-            State::WaitCtlReply { until } if *until <= now => self.close(CloseReason::NoReply),
-            State::WaitClose { until } if *until <= now => self.close(CloseReason::Collision),
-            State::WaitStopReply { until, why } if *until <= now => {
-                let why = *why;
-                self.close(why);
-            }
-            State::Established { .. } => self.established_timeout(now),
-            _ => {}
+        let (until, why) = match self.state {
+            State::Idle { until } => (until, CloseReason::NotStarted),
+            State::WaitCtlReply { until } => (until, CloseReason::NoReply),
+            State::WaitStopReply { until, why } => (until, why),
+            State::WaitClose { until } => (until, CloseReason::Collision),
+            State::Established { .. } => return self.established_timeout(now),
+            State::Closed => return,
+        };
+        if until <= now {
+            self.close(why);
         }
     }
 
@@ -206,8 +209,10 @@ impl ControlConnection {
     pub fn stop(&mut self, now: Instant, reason: StopReason) {
         match self.state {
             State::Established { .. } => self.ask_to_stop(now, reason, CloseReason::Local(reason)),
-            State::WaitStopReply { .. } => {}
-            _ => self.close(CloseReason::Local(reason)),
+            State::WaitStopReply { .. } | State::Closed => {}
+            State::Idle { .. } | State::WaitCtlReply { .. } | State::WaitClose { .. } => {
+                self.close(CloseReason::Local(reason));
+            }
         }
     }
 

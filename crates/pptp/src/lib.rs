@@ -10,6 +10,24 @@
 //! | [`session`] | the data of one call in enhanced GRE | §4 |
 //!
 //! The crate does not know PPP: payloads are octets.
+//!
+//! ```
+//! use std::time::Instant;
+//!
+//! use adit_pptp::control_connection::{Config, ControlConnection, Output};
+//!
+//! let now = Instant::now();
+//! let mut client = ControlConnection::new_originator(Config::default(), now);
+//! let mut server = ControlConnection::new_receiver(Config::default(), now);
+//! while let Some(output) = client.poll_output() {
+//!     if let Output::Send(message) = output {
+//!         let mut octets = Vec::new();
+//!         message.encode(&mut octets);
+//!         server.handle_stream(now, &octets);
+//!     }
+//! }
+//! assert!(server.is_established());
+//! ```
 
 #![forbid(unsafe_code)]
 
