@@ -1,6 +1,6 @@
 //! Changes of the host that are undone at the end.
 
-use crate::netlink::{Address, Netlink, NetlinkError, Route};
+use crate::netlink::{Address, Netlink, NetlinkError, Route, Standing};
 use crate::sysctl::{self, SysctlError};
 
 /// Sets up links, addresses, routes and kernel parameters, keeps a journal, and takes everything back
@@ -31,7 +31,7 @@ enum Change {
     AddressAdded(Address),
     RouteAdded(Route),
     /// The route that stood in this place before.
-    RouteReplaced(Route),
+    RouteReplaced(Standing),
     LinkBroughtUp(u32),
     MtuChanged {
         interface: u32,
@@ -102,11 +102,12 @@ impl HostSetup {
     pub fn add_route(&mut self, route: &Route) -> Result<(), HostError> {
         match self.netlink.add_route(route) {
             Ok(()) => self.journal.push(Change::RouteAdded(*route)),
-            Err(error)
-                if error.is_present()
-                    && self
-                        .displaced(route)?
-                        .is_some_and(|there| same(&there, route)) => {}
+            Err(error) if error.is_present() => {
+                let there = self.netlink.displaced(route)?;
+                if !there.is_some_and(|there| same(&there.route, route)) {
+                    return Err(error.into());
+                }
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(())
@@ -118,8 +119,8 @@ impl HostSetup {
     /// # Errors
     /// The gateway cannot be reached, the link is down, or no permission.
     pub fn replace_route(&mut self, route: &Route) -> Result<(), HostError> {
-        let change = match self.displaced(route)? {
-            Some(there) if same(&there, route) => return Ok(()),
+        let change = match self.netlink.displaced(route)? {
+            Some(there) if same(&there.route, route) => return Ok(()),
             Some(there) => Change::RouteReplaced(there),
             None => Change::RouteAdded(*route),
         };
@@ -177,7 +178,7 @@ impl HostSetup {
         let result = match change {
             Change::AddressAdded(address) => netlink.delete_address(address),
             Change::RouteAdded(route) => netlink.delete_route(route),
-            Change::RouteReplaced(before) => netlink.replace_route(before),
+            Change::RouteReplaced(before) => netlink.restore_route(before),
             Change::LinkBroughtUp(interface) => netlink.set_down(*interface),
             Change::MtuChanged { interface, before } => netlink.set_mtu(*interface, *before),
             Change::SysctlChanged { name, before } => {
@@ -191,12 +192,6 @@ impl HostSetup {
             Err(error) if !error.is_absent() => Err(error.into()),
             _ => Ok(()),
         }
-    }
-
-    /// The route that stands where `route` would.
-    fn displaced(&mut self, route: &Route) -> Result<Option<Route>, HostError> {
-        let routes = self.netlink.routes()?;
-        Ok(routes.into_iter().find(|there| there.displaces(route)))
     }
 }
 

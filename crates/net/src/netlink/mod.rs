@@ -21,6 +21,7 @@ use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 pub use address::Address;
 pub use error::NetlinkError;
 pub use link::Link;
+pub(crate) use route::Standing;
 pub use route::{Overlap, Route, RouteTo};
 
 /// More than the kernel puts into one datagram (32 KiB).

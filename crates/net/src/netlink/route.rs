@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+    RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -38,6 +39,13 @@ pub struct RouteTo {
     pub source: Option<IpAddr>,
 }
 
+/// A route as the kernel showed it, with what [`Route`] does not tell: who made it, its own MTU.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) route: Route,
+    message: RouteMessage,
+}
+
 /// Something of this host that lies within a prefix, or the other way around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlap {
@@ -68,7 +76,7 @@ impl Route {
     }
 
     /// Whether two routes cannot stand side by side: same destination, same metric.
-    pub(crate) fn displaces(&self, other: &Self) -> bool {
+    fn displaces(&self, other: &Self) -> bool {
         self.destination.trunc() == other.destination.trunc()
             && self.effective_metric() == other.effective_metric()
     }
@@ -180,11 +188,37 @@ impl Netlink {
     /// # Errors
     /// The kernel refuses the list.
     pub fn routes(&mut self) -> Result<Vec<Route>, NetlinkError> {
+        let standing = self.standing()?.into_iter();
+        Ok(standing.map(|standing| standing.route).collect())
+    }
+
+    /// The route that stands where `route` would.
+    pub(crate) fn displaced(&mut self, route: &Route) -> Result<Option<Standing>, NetlinkError> {
+        let mut standing = self.standing()?.into_iter();
+        Ok(standing.find(|standing| standing.route.displaces(route)))
+    }
+
+    /// Puts a route back as it stood, in place of the one that displaced it.
+    pub(crate) fn restore_route(&mut self, standing: &Standing) -> Result<(), NetlinkError> {
+        let mut message = standing.message.clone();
+        // The other flags and the cache are the kernel's own, which refuses some of them.
+        message.header.flags &= RouteFlags::Onlink;
+        message
+            .attributes
+            .retain(|attribute| !matches!(attribute, RouteAttribute::CacheInfo(_)));
+        self.change(
+            RouteNetlinkMessage::NewRoute(message),
+            Mode::Replace,
+            || format!("put back the route to {}", standing.route),
+        )
+    }
+
+    fn standing(&mut self) -> Result<Vec<Standing>, NetlinkError> {
         let request = RouteNetlinkMessage::GetRoute(RouteMessage::default());
         let answers = self
             .request(request, Mode::Dump)
             .map_err(|source| NetlinkError::new("list the routes", source))?;
-        Ok(answers.into_iter().filter_map(route_of).collect())
+        Ok(answers.into_iter().filter_map(standing_of).collect())
     }
 
     /// How packets to `destination` leave this host.
@@ -236,16 +270,16 @@ struct Attributes {
 }
 
 impl Attributes {
-    fn of(attributes: Vec<RouteAttribute>) -> Self {
+    fn of(attributes: &[RouteAttribute]) -> Self {
         let mut found = Self::default();
         for attribute in attributes {
             match attribute {
-                RouteAttribute::Destination(address) => found.destination = ip(&address),
-                RouteAttribute::Gateway(address) => found.gateway = ip(&address),
-                RouteAttribute::PrefSource(address) => found.source = ip(&address),
-                RouteAttribute::Oif(index) => found.interface = Some(index),
-                RouteAttribute::Priority(metric) => found.metric = Some(metric),
-                RouteAttribute::Table(table) => found.table = Some(table),
+                RouteAttribute::Destination(address) => found.destination = ip(address),
+                RouteAttribute::Gateway(address) => found.gateway = ip(address),
+                RouteAttribute::PrefSource(address) => found.source = ip(address),
+                RouteAttribute::Oif(index) => found.interface = Some(*index),
+                RouteAttribute::Priority(metric) => found.metric = Some(*metric),
+                RouteAttribute::Table(table) => found.table = Some(*table),
                 _ => {}
             }
         }
@@ -261,12 +295,17 @@ fn ip(address: &RouteAddress) -> Option<IpAddr> {
     }
 }
 
-fn route_of(message: RouteNetlinkMessage) -> Option<Route> {
+fn standing_of(message: RouteNetlinkMessage) -> Option<Standing> {
     let RouteNetlinkMessage::NewRoute(message) = message else {
         return None;
     };
-    let header = message.header;
-    let attributes = Attributes::of(message.attributes);
+    let route = route_of(&message)?;
+    Some(Standing { route, message })
+}
+
+fn route_of(message: &RouteMessage) -> Option<Route> {
+    let header = &message.header;
+    let attributes = Attributes::of(&message.attributes);
     let table = attributes.table.unwrap_or(header.table.into());
     if header.kind != RouteType::Unicast || table != u32::from(RouteHeader::RT_TABLE_MAIN) {
         return None;
@@ -290,7 +329,7 @@ fn route_to_of(message: RouteNetlinkMessage) -> Option<RouteTo> {
     let RouteNetlinkMessage::NewRoute(message) = message else {
         return None;
     };
-    let attributes = Attributes::of(message.attributes);
+    let attributes = Attributes::of(&message.attributes);
     Some(RouteTo {
         interface: attributes.interface?,
         gateway: attributes.gateway,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::common::in_lab;
+use crate::common::{in_lab, skipped};
 use adit_net::host::HostSetup;
 use adit_net::namespace::{Host, Lab};
 use adit_net::netlink::{Address, Netlink, Overlap, Route};
@@ -262,6 +262,41 @@ fn a_setup_is_undone_by_a_call_by_a_drop_and_by_a_panic() {
             assert_eq!(before, picture());
         };
         host.run(body).unwrap();
+    });
+}
+
+#[test]
+fn a_replaced_route_comes_back_with_all_that_it_was() {
+    in_lab(|lab| {
+        let (host, index) = cabled(lab);
+        let rich =
+            "route add 198.51.100.0/24 via 10.99.0.1 dev a onlink proto dhcp metric 7 mtu 1300";
+        match host.command("ip").args(rich.split(' ')).status() {
+            Ok(status) => assert!(status.success()),
+            Err(error) => {
+                let test = "netlink::a_replaced_route_comes_back_with_all_that_it_was";
+                return skipped(test, &format!("no ip(8) to make the route: {error}"));
+            }
+        }
+        let shown = || {
+            host.command("ip")
+                .args(["-d", "route"])
+                .output()
+                .unwrap()
+                .stdout
+        };
+        let before = shown();
+        let mut setup = host.run(|| HostSetup::new().unwrap()).unwrap();
+        let other = Route::through(net("198.51.100.0/24"), index, ip("192.0.2.3"));
+        setup
+            .replace_route(&Route {
+                metric: Some(7),
+                ..other
+            })
+            .unwrap();
+        assert_ne!(shown(), before);
+        assert!(setup.undo().is_empty());
+        assert_eq!(shown(), before);
     });
 }
 
