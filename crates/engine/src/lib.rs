@@ -1,3 +1,34 @@
 //! A sans-IO PPTP endpoint: control connections, calls, GRE sessions and PPP links composed.
+//!
+//! [`Endpoint`] is what a server, a client, a load generator and a simulation all drive. Octets of
+//! TCP streams, GRE packets, inner packets, answers and the time go in; octets, packets, questions,
+//! events and the next deadline come out.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`Endpoint`] | many control connections and calls, and how inputs find theirs |
+//! | `connection` | one control connection and the path that it came by |
+//! | `call` | one call: its GRE session, its PPP link and what passes through them |
+//! | `router` | which inner address belongs to which call |
+//! | `advertise` | router advertisements to a call's peer |
+//! | `timers` | one queue for the deadlines of all of them |
 
 #![forbid(unsafe_code)]
+
+mod advertise;
+mod call;
+mod config;
+mod connection;
+mod endpoint;
+mod event;
+mod router;
+mod timers;
+
+pub use advertise::RouterConfig;
+pub use call::CallCounters;
+pub use config::{Dial, EndpointConfig, SourceCheck};
+pub use endpoint::{Endpoint, Sink};
+pub use event::{
+    Answer, CallEnd, CallKey, CallReport, ConnectionId, Event, Output, Path, SessionIds,
+};
+pub use router::Destination;
