@@ -267,7 +267,7 @@ fn stateless_recovers_from_any_outage() {
         for _ in 0..lost {
             next(&mut sender);
         }
-        let dropped = (0..)
+        let dropped = (0..lost + 1000)
             .take_while(|_| {
                 let (packet, plaintext) = next(&mut sender);
                 open(&mut receiver, &packet) != Ok(plaintext)

@@ -174,6 +174,35 @@ fn both_readings_agree_with_the_sender_after_resets() {
     }
 }
 
+/// Without an IP header in the plaintext no other key is tried, so the count must be right.
+#[test]
+fn flushed_packet_after_a_lost_flag_packet_has_the_counted_key() {
+    for (lost, flags) in [(5, 0), (6, 1), (20, 1)] {
+        let mut model = NaiveSender::new(Reading::Rfc);
+        let (_, mut receiver) = pair(Strength::Bits128, Mode::Stateful);
+        for number in 0..250 {
+            assert_eq!(
+                open(&mut receiver, &model.sealed(&ipv4(number))),
+                Ok(ipv4(number))
+            );
+        }
+        for _ in 0..lost {
+            model.sealed(&ipv4(0));
+        }
+        let mut key = keys(Strength::Bits128);
+        for _ in 0..flags {
+            key.change();
+        }
+        assert_eq!(model.keys.current(), key.current());
+        model.reset_requested = true;
+        let plaintext = [0x00, 0x2d, 1, 2, 3, 4];
+        assert_eq!(
+            open(&mut receiver, &model.sealed(&plaintext)).as_deref(),
+            Ok(&plaintext[..])
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn receiver_follows_both_readings(
