@@ -70,61 +70,52 @@ serve-128-stateless() {
 
 #: adit serve and pptp-linux: MS-CHAPv2, 128-bit stateful in both directions
 serve-128-stateful() {
-  expect_service "require-mppe-128 $stateful" 'MPPE 128-bit stateful compression enabled' encrypted '
-[encryption]
-modes = ["stateful", "stateless"]'
+  expect_service "require-mppe-128 $stateful" 'MPPE 128-bit stateful compression enabled' encrypted \
+    'encryption.modes = ["stateful", "stateless"]'
 }
 
 #: adit serve and pptp-linux: 128-bit, stateful only in the direction that Adit asks for
 serve-128-stateful-one-way() {
   expect_service "require-mppe-128 mppe-stateful" \
-    'rcvd \[CCP ConfReq id=0x[0-9a-f]+ <mppe -H -M \+S -L -D -C>' encrypted '
-[encryption]
-modes = ["stateful", "stateless"]'
+    'rcvd \[CCP ConfReq id=0x[0-9a-f]+ <mppe -H -M \+S -L -D -C>' encrypted \
+    'encryption.modes = ["stateful", "stateless"]'
 }
 
 #: adit serve and pptp-linux: MS-CHAPv2, 40-bit stateless, which the policy allows
 serve-40-stateless() {
   expect_service "require-mppe-40 nomppe-128" 'MPPE 40-bit stateless compression enabled' \
-    encrypted '
-[encryption]
-strengths = [128, 40]'
+    encrypted \
+    'encryption.strengths = [128, 40]'
 }
 
 #: adit serve and pptp-linux: MS-CHAPv2, 40-bit stateful, which the policy allows
 serve-40-stateful() {
   expect_service "require-mppe-40 nomppe-128 $stateful" \
     'MPPE 40-bit stateful compression enabled' encrypted '
-[encryption]
-strengths = [128, 40]
-modes = ["stateful", "stateless"]'
+encryption.strengths = [128, 40]
+encryption.modes = ["stateful", "stateless"]'
 }
 
 #: adit serve and pptp-linux: MS-CHAPv1 with 128-bit stateless, which the policy allows
 serve-mschap-v1() {
   expect_service "refuse-mschap-v2 require-mppe-128" \
-    'MPPE 128-bit stateless compression enabled' encrypted '
-[authentication]
-methods = ["mschap-v2", "mschap-v1"]'
+    'MPPE 128-bit stateless compression enabled' encrypted \
+    'authentication.methods = ["mschap-v2", "mschap-v1"]'
 }
 
 #: adit serve and pptp-linux: CHAP-MD5 without encryption, which the policy allows
 serve-chap-md5() {
   expect_service "refuse-mschap-v2 refuse-mschap nomppe" 'CHAP authentication succeeded' clear '
-[authentication]
-methods = ["mschap-v2", "chap-md5"]
-[encryption]
-policy = "optional"'
+authentication.methods = ["mschap-v2", "chap-md5"]
+encryption.policy = "optional"'
 }
 
 #: adit serve and pptp-linux: PAP without encryption, which the policy allows
 serve-pap() {
   expect_service "refuse-mschap-v2 refuse-mschap refuse-chap nomppe" \
     'PAP authentication succeeded' clear '
-[authentication]
-methods = ["mschap-v2", "pap"]
-[encryption]
-policy = "optional"'
+authentication.methods = ["mschap-v2", "pap"]
+encryption.policy = "optional"'
 }
 
 #: adit serve and the kernel's PPTP data path: MS-CHAPv2, 128-bit stateless
@@ -137,9 +128,8 @@ serve-kernel-128-stateless() {
 serve-kernel-128-stateful() {
   client=start_kernel_client
   expect_service "require-mppe-128 $stateful" 'MPPE 128-bit stateful compression enabled' \
-    encrypted '
-[encryption]
-modes = ["stateful", "stateless"]'
+    encrypted \
+    'encryption.modes = ["stateful", "stateless"]'
 }
 
 #: adit serve and the kernel's PPTP data path: packets overtake each other
@@ -178,9 +168,8 @@ expect_service_on_bad_network() {
 
 #: adit serve and pptp-linux: a stateful session recovers from lost packets, in each direction
 serve-lost-packets() {
-  start_service "require-mppe-128 $stateful" '
-[encryption]
-modes = ["stateful", "stateless"]'
+  start_service "require-mppe-128 $stateful" \
+    'encryption.modes = ["stateful", "stateless"]'
   wait_for_pppd_client client
   lose_what_it_sends client
   lose_what_it_sends server
@@ -189,6 +178,22 @@ modes = ["stateful", "stateless"]'
   expect_traffic client "$tunnel_address"
   expect_client_hangs_up
   expect_service_gone
+}
+
+#: adit serve and pptp-linux: IPv6, with a prefix that the server advertises
+serve-ipv6() {
+  start_service "require-mppe-128 +ipv6" 'network.ipv6_prefix = "2001:db8:1::/56"'
+  wait_for_pppd_client client
+  wait_for_line pppd-client.log 'remote LL address'
+  wait_until 20 has_advertised_address client
+  expect_ping client "$(sed -n 's/^remote LL address //p' pppd-client.log)%ppp0"
+  expect_encrypted
+  expect_client_hangs_up
+  expect_service_gone
+}
+
+has_advertised_address() {
+  ip -n "$1" -6 -br address show dev ppp0 scope global | grep -q '2001:db8:1:'
 }
 
 #: adit serve and pptp-linux: the server is stopped during a session

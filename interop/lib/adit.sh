@@ -14,7 +14,7 @@ start_adit_server() {
     write_configuration "$1" >adit.toml
     arguments=(--config adit.toml)
   fi
-  ip netns exec server "$adit" -v --control-socket "$control_socket" serve "${arguments[@]}" \
+  ip netns exec server "$adit" -v serve --control-socket "$control_socket" "${arguments[@]}" \
     >adit-serve.out 2>adit-serve.log &
   adit_server_pid=$!
   wait_until 10 port_is_open server 1723
@@ -23,10 +23,8 @@ start_adit_server() {
 write_configuration() {
   cat <<TOML
 listen = ["$server_address:1723"]
-[network]
-pool = "10.77.0.0/24"
-[users]
-secrets = "$work/secrets"
+network.pool = "10.77.0.0/24"
+users.secrets = "$work/secrets"
 $1
 TOML
 }
@@ -39,7 +37,7 @@ stop_adit_server() {
 }
 
 ask_adit() {
-  ip netns exec server "$adit" --control-socket "$control_socket" "$@"
+  ip netns exec server "$adit" "$1" --control-socket "$control_socket" "${@:2}"
 }
 
 # expect_session_of USER, wait_for_no_session_of USER: by what the server itself says.

@@ -108,9 +108,6 @@ stop_capture() {
 stop_everything() {
   local name
   stop_capture
-  if [ -n "${interop_short:-}" ] && [ -s outer.pcap ]; then
-    cp outer.pcap "/interop/$(basename "$work").pcap"
-  fi
   for name in $(ip netns list | cut -d' ' -f1); do
     ip netns pids "$name" | xargs -r kill -KILL
     ip netns delete "$name"
