@@ -14,7 +14,7 @@ use adit_wire::control::{
 use adit_wire::frame::Described;
 use adit_wire::gre::{Header, MAX_HEADER_LENGTH};
 use adit_wire::text::Text;
-use tracing::{debug, debug_span, info_span};
+use tracing::{debug, info_span};
 use zeroize::Zeroizing;
 
 use crate::advertise::Advertiser;
@@ -318,6 +318,7 @@ impl Endpoint {
     /// Carries out what a control connection wants, until it wants nothing more.
     fn settle(&mut self, now: Instant, id: ConnectionId) {
         while let Some(connection) = self.connections.get_mut(&id) {
+            log_received(connection);
             let Some(output) = connection.control.poll_output() else {
                 let wanted = connection.deadline();
                 self.timers
@@ -350,18 +351,11 @@ impl Endpoint {
         use control_connection::Event as Control;
         match event {
             Control::Established(peer) => self.on_established(now, id, peer),
-            Control::OutgoingCallRequested { call, request } => {
-                debug!("received {}", Message::from(request));
-                self.take_call(now, id, call);
-            }
-            Control::IncomingCallRequested { call, request } => {
-                debug!("received {}", Message::from(request));
-                self.take_call(now, id, call);
-            }
+            Control::OutgoingCallRequested { call, .. }
+            | Control::IncomingCallRequested { call, .. } => self.take_call(now, id, call),
             Control::CallUp(up) => self.on_call_up(now, id, up),
             Control::CallDown { call, why } => self.on_call_down(now, id, call, why),
-            Control::LinkInfo { info, .. } => debug!("received {}", Message::from(info)),
-            Control::WanError { errors, .. } => debug!("received {}", Message::from(errors)),
+            Control::LinkInfo { .. } | Control::WanError { .. } => {}
             Control::Violation(violation) => debug!("the peer broke the protocol: {violation}"),
             Control::Closed(why) => {
                 debug!("control connection closed: {why}");
@@ -474,7 +468,7 @@ impl Endpoint {
         self.next_generation += 1;
         connection.calls.insert(up.call, key);
         let path = connection.path;
-        let span = debug_span!("call", id = key.number());
+        let span = info_span!(parent: &connection.span, "call", id = key.number());
         let session = Session::new(
             &self.config.session,
             up.local_call_id,
@@ -679,6 +673,13 @@ impl Endpoint {
         call.advertiser.stop();
         self.outputs
             .push_back(Output::Event(Event::Ipv6Down { call: call.key }));
+    }
+}
+
+/// One line for each control message that came.
+fn log_received(connection: &mut Connection) {
+    while let Some(message) = connection.control.poll_received() {
+        debug!(parent: &connection.span, "received {message}");
     }
 }
 

@@ -44,6 +44,7 @@ pub struct ControlConnection {
     calls: BTreeMap<CallHandle, Call>,
     next_handle: u32,
     output: VecDeque<Output>,
+    received: VecDeque<Message>,
     stats: ConnectionStats,
 }
 
@@ -123,6 +124,7 @@ impl ControlConnection {
             calls: BTreeMap::new(),
             next_handle: 0,
             output: VecDeque::new(),
+            received: VecDeque::new(),
             stats: ConnectionStats::default(),
         }
     }
@@ -170,6 +172,11 @@ impl ControlConnection {
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.output.pop_front()
+    }
+
+    /// A message that came since the last look, for logs; it has been dealt with.
+    pub fn poll_received(&mut self) -> Option<Message> {
+        self.received.pop_front()
     }
 
     /// When to call [`ControlConnection::handle_timeout`] next; none once closed.
@@ -242,7 +249,10 @@ impl ControlConnection {
             keepalive.heard(now);
         }
         match framed {
-            Framed::Message(message) => self.handle_message(now, message),
+            Framed::Message(message) => {
+                self.received.push_back(message.clone());
+                self.handle_message(now, message);
+            }
             Framed::Unknown {
                 message_type,
                 length,

@@ -248,6 +248,11 @@ impl Link {
         self.outputs.pop_front()
     }
 
+    /// Whether [`poll_output`](Self::poll_output) has something.
+    pub fn has_output(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
     /// Which phase the link is in.
     pub fn phase(&self) -> Phase {
         self.phase

@@ -1,0 +1,15 @@
+//! The parts of an event loop that the PPTP server and client share: packets between the raw GRE
+//! socket, the endpoint and the TUN device; buffered control connections; randomness.
+//!
+//! All readiness is edge-triggered: each reader goes on until nothing is left, or until its fair
+//! share is used up, and then says so.
+
+#![forbid(unsafe_code)]
+
+mod entropy;
+mod packets;
+mod stream;
+
+pub use entropy::SystemEntropy;
+pub use packets::{PacketIo, Progress, SourceAddress};
+pub use stream::{ControlStream, StreamState};
