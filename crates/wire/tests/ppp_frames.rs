@@ -8,15 +8,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn octets(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .map(|c| u8::try_from(c.to_digit(16).unwrap()).unwrap())
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect()
+    let digits: Vec<u32> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
+    let octet = |pair: &[u32]| u8::try_from(pair.iter().fold(0, |sum, digit| sum << 4 | digit));
+    let octets: Result<_, _> = digits.chunks(2).map(octet).collect();
+    octets.expect("two digits fit into an octet")
 }
 
 fn encoded(frame: &Frame) -> Vec<u8> {
@@ -29,7 +24,7 @@ fn encoded(frame: &Frame) -> Vec<u8> {
 #[track_caller]
 fn reads_as(hex: &str, line: &str) {
     let octets = octets(hex);
-    let frame = Frame::decode(&octets).unwrap();
+    let frame = Frame::decode(&octets).expect("the frame is well-formed");
     assert_eq!(frame.to_string(), line);
     assert_eq!(Described(&octets).to_string(), line);
     assert_eq!(encoded(&frame), octets);

@@ -1,9 +1,14 @@
 //! What a control protocol agreed: the options of each end's last acknowledged Configure-Request
 //! (RFC 1661 §5.2).
 
+use std::collections::VecDeque;
+
 use adit_wire::cp::{Body, ConfigOption, Packet};
 
 use super::ends::{End, Pair};
+
+/// Requests that are remembered: an acknowledgement may be on its way while a new request is sent.
+const REMEMBERED: usize = 8;
 
 /// What came of a packet.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,14 +24,15 @@ pub(crate) enum Outcome {
 /// One control protocol of a session.
 #[derive(Debug)]
 pub(crate) struct Negotiation<O> {
-    requested: Pair<Option<(u8, Vec<O>)>>,
+    /// The newest in front.
+    requested: Pair<VecDeque<(u8, Vec<O>)>>,
     agreed: Pair<Option<Vec<O>>>,
 }
 
 impl<O> Default for Negotiation<O> {
     fn default() -> Self {
         Self {
-            requested: Pair([None, None]),
+            requested: Pair([VecDeque::new(), VecDeque::new()]),
             agreed: Pair([None, None]),
         }
     }
@@ -37,22 +43,42 @@ impl<O: ConfigOption> Negotiation<O> {
     pub(crate) fn observe(&mut self, sender: End, packet: &Packet<O>) -> Outcome {
         match &packet.body {
             Body::ConfigureRequest(options) => {
-                self.requested[sender] = Some((packet.identifier, options.clone()));
+                let requested = &mut self.requested[sender];
+                requested.truncate(REMEMBERED - 1);
+                requested.push_front((packet.identifier, options.clone()));
                 Outcome::Nothing
             }
             Body::ConfigureAck(options) => {
-                let requester = sender.other();
-                match &self.requested[requester] {
-                    Some((identifier, _)) if *identifier != packet.identifier => Outcome::Nothing,
-                    Some((_, requested)) if requested != options => Outcome::Differs,
-                    // Without the request: an acknowledgement repeats its options.
-                    Some(_) | None => {
-                        self.agreed[requester] = Some(options.clone());
-                        Outcome::Agreed(requester)
-                    }
+                let outcome = self.acknowledged(sender.other(), packet.identifier, options);
+                if let Outcome::Agreed(requester) = outcome {
+                    self.agreed[requester] = Some(options.clone());
                 }
+                outcome
             }
             _ => Outcome::Nothing,
+        }
+    }
+
+    fn acknowledged(&self, requester: End, identifier: u8, options: &[O]) -> Outcome {
+        let requested = &self.requested[requester];
+        let is_of = |(id, _): &&(u8, Vec<O>)| *id == identifier;
+        match requested.front() {
+            // Without the request: an acknowledgement repeats its options.
+            None => Outcome::Agreed(requester),
+            Some((id, newest)) if *id == identifier && newest == options => {
+                Outcome::Agreed(requester)
+            }
+            // An acknowledgement of an earlier request decides nothing (RFC 1661 §5.2).
+            Some(_)
+                if requested
+                    .iter()
+                    .filter(is_of)
+                    .any(|(_, earlier)| earlier == options) =>
+            {
+                Outcome::Nothing
+            }
+            Some((id, _)) if *id == identifier => Outcome::Differs,
+            Some(_) => Outcome::Nothing,
         }
     }
 
