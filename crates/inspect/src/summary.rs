@@ -132,6 +132,8 @@ pub struct AuthenticationSummary {
     pub password: Check,
     /// Whether the authenticator proved that it knows the password too (RFC 2759 §5).
     pub authenticator_response: Check,
+    /// Why it was refused.
+    pub refusal: Option<String>,
     /// The last challenge.
     #[serde(skip)]
     pub challenge: Vec<u8>,
@@ -293,6 +295,9 @@ impl fmt::Display for AuthenticationSummary {
             "{method} for {}: user \"{}\" {verdict}",
             self.authenticator, self.user
         )?;
+        if let Some(refusal) = &self.refusal {
+            write!(f, " ({refusal})")?;
+        }
         match self.password {
             Check::NotDone => {}
             Check::Right => f.write_str(", with the given password")?,

@@ -122,9 +122,24 @@ impl Authenticator {
             verdict: self.verdict,
             password: self.password,
             authenticator_response: self.proof,
+            refusal: self.refusal(),
             challenge: self.challenge.clone(),
             response: self.response.clone(),
             message: self.message.clone(),
+        })
+    }
+
+    /// Why the authenticator said no, where it did.
+    fn refusal(&self) -> Option<String> {
+        if self.verdict != Verdict::Refused {
+            return None;
+        }
+        let message = self.message.as_slice();
+        Some(if message.starts_with(b"E=") {
+            let failure = FailureMessage::decode(message);
+            format!("error {}, {}", failure.error, failure.meaning())
+        } else {
+            escaped(message).to_string()
         })
     }
 
@@ -232,3 +247,6 @@ impl Authenticator {
         self.password = self.check_nt_response(new, &change.peer_challenge, &change.nt_response);
     }
 }
+
+#[cfg(test)]
+mod tests;

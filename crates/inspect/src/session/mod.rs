@@ -271,3 +271,6 @@ fn authentication_of(options: Option<&[LcpOption]>) -> Option<&Authentication> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests;
