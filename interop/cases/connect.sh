@@ -136,7 +136,7 @@ connect-lost() {
 
 #: adit connect and pptpd: a wrong password has the exit code 6
 connect-wrong-password() {
-  (umask 077 && echo wrong >password)
+  (umask 077 && echo "$wrong_password" >password)
   expect_refusal "$default_service" 6 'E=691'
 }
 

@@ -129,7 +129,7 @@ peers-alone-server-hangs-up() {
 
 #: pptpd and pptp-linux: a wrong password
 peers-alone-wrong-password() {
-  expect_refusal "$only_mschap_v2 require-mppe-128" "require-mppe-128 password wrong" \
+  expect_refusal "$only_mschap_v2 require-mppe-128" "require-mppe-128 password $wrong_password" \
     19 'rcvd \[CHAP Failure .*E=691'
 }
 

@@ -208,14 +208,14 @@ serve-stopped() {
 
 #: adit serve and pptp-linux: a wrong password is refused
 serve-wrong-password() {
-  expect_refusal "require-mppe-128 password wrong" 'rcvd \[CHAP Failure .*E=691' \
+  expect_refusal "require-mppe-128 password $wrong_password" 'rcvd \[CHAP Failure .*E=691' \
     '(E=691|wrong password|authentication failed)'
 }
 
 #: adit serve and pptp-linux: an unknown user is refused just like a wrong password
 serve-unknown-user() {
   user=mallory
-  expect_refusal "require-mppe-128 password wrong" 'rcvd \[CHAP Failure .*E=691' \
+  expect_refusal "require-mppe-128 password $wrong_password" 'rcvd \[CHAP Failure .*E=691' \
     '(E=691|unknown user|authentication failed)'
 }
 

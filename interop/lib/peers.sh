@@ -6,6 +6,7 @@ only_mschap_v2="refuse-pap refuse-chap refuse-mschap require-mschap-v2"
 only_mschap_v1="refuse-pap refuse-chap refuse-mschap-v2 require-mschap"
 user=alice
 password='correct horse'
+wrong_password=hunter2
 
 # write_secrets: the users of all cases, as pppd and Adit read them.
 write_secrets() {
