@@ -3,7 +3,7 @@
 /// Segments that are held while one in front of them is missing.
 const MOST_SEGMENTS: usize = 64;
 /// Octets that are held.
-const MOST_OCTETS: usize = 256 * 1024;
+const MOST_OCTETS: usize = 64 * 1024;
 
 /// What comes next in the stream.
 #[derive(Debug, PartialEq, Eq)]

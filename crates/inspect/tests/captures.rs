@@ -2,7 +2,8 @@
 //! add up, and where the password is known the exchange must be right and the traffic decrypt.
 //!
 //! The captures in `tests/captures` are always read. Those of the directory in the environment
-//! variable `ADIT_CAPTURES`, if it is set, are read too, with all its subdirectories:
+//! variable `ADIT_CAPTURES`, if it is set, are read too, with all its subdirectories; a relative path
+//! starts at the workspace:
 //!
 //! ```sh
 //! ADIT_CAPTURES=/path/to/captures cargo test -p adit-inspect --test captures -- --nocapture
@@ -302,13 +303,19 @@ fn captures_below(directory: &Path) -> Vec<PathBuf> {
             let extension = path.extension().and_then(|extension| extension.to_str());
             if path.is_dir() {
                 open.push(path);
-            } else if matches!(extension, Some("pcap" | "pcapng" | "cap")) {
+            } else if extension.is_some_and(is_capture) {
                 found.push(path);
             }
         }
     }
     found.sort();
     found
+}
+
+fn is_capture(extension: &str) -> bool {
+    ["pcap", "pcapng", "cap"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 /// Reads all captures below a directory and fails with everything that is wrong with any of them.
@@ -335,11 +342,14 @@ fn own_captures() -> PathBuf {
 
 #[test]
 fn captures_of_the_environment_are_understood() {
-    let Some(directory) = std::env::var_os("ADIT_CAPTURES") else {
-        println!("not run: ADIT_CAPTURES names no directory");
+    let Some(named) = std::env::var_os("ADIT_CAPTURES") else {
+        println!("not run: ADIT_CAPTURES is not set");
         return;
     };
-    let read = check_directory(Path::new(&directory));
+    // Cargo runs tests in the crate's directory, but a relative path is meant from the workspace.
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let directory = workspace.join(named);
+    let read = check_directory(&directory);
     assert!(!read.is_empty(), "no capture below {}", directory.display());
 }
 

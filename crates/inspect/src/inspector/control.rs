@@ -12,7 +12,7 @@ use crate::tcp::{self, Segment};
 /// The TCP port of control connections (RFC 2637 §1.4).
 const PORT: u16 = 1723;
 /// Directions of TCP connections that are followed.
-const MOST_STREAMS: usize = 4096;
+const MOST_STREAMS: usize = 1024;
 
 impl Inspector {
     pub(super) fn tcp(&mut self, place: Place, packet: &ip::Packet<'_>) {
