@@ -3,13 +3,15 @@
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
+use adit_net::gre::RawGreError;
 use adit_server::config::{Config, UserSource};
 use adit_server::users::{Database, create_first_user, login_instructions};
+use adit_server::{ServeError, Server, SetupError};
 use anyhow::{Context, bail};
 use clap::Args;
 use ipnet::Ipv4Net;
 
-use crate::exit::Code;
+use crate::exit::{Code, Coded};
 use crate::output::print;
 
 const EXAMPLES: &str = "\
@@ -136,5 +138,20 @@ pub fn run(args: ServeArgs) -> anyhow::Result<Code> {
         tracing::warn!("{warning}");
     }
     args.add_first_user(&config)?;
-    bail!("this build has no server")
+    let server = Server::start(config).map_err(coded)?;
+    print(&format!("{}\n", server.summary()))?;
+    server.run()?;
+    Ok(Code::Done)
+}
+
+/// Gives the error its exit code.
+fn coded(error: ServeError) -> anyhow::Error {
+    let code = match &error {
+        ServeError::Gre(RawGreError::Permission) | ServeError::Setup(SetupError::Tun(_)) => {
+            Code::MissingPrivilege
+        }
+        _ => Code::Failed,
+    };
+    let message = error.to_string();
+    anyhow::Error::new(Coded { code, message })
 }

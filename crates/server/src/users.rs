@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use adit_crypto::nt::{NtHash, strip_domain};
-use zeroize::Zeroizing;
+pub use adit_ppp::auth::Secret;
 
 pub use allowed::{AllowedAddresses, NoSuchAddress};
 pub use chap_secrets::{ChapSecrets, SyntaxError};
@@ -35,33 +35,6 @@ pub struct User {
     pub disabled: bool,
     /// Whether the password counts as expired, so that the user must change it.
     pub must_change_password: bool,
-}
-
-/// What a user proves to know. `Debug` shows `***`.
-pub enum Secret {
-    /// The NT hash of the password: enough for MS-CHAP and to check PAP.
-    NtHash(NtHash),
-    /// The password itself: enough for every method.
-    Clear(Zeroizing<String>),
-}
-
-impl Secret {
-    /// The NT hash, computed if need be.
-    pub fn nt_hash(&self) -> NtHash {
-        match self {
-            Self::NtHash(hash) => hash.clone(),
-            Self::Clear(password) => NtHash::of_password(password),
-        }
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::NtHash(_) => "NtHash(***)",
-            Self::Clear(_) => "Clear(***)",
-        })
-    }
 }
 
 /// Where users are kept.
@@ -211,7 +184,7 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let clear = Secret::Clear(Zeroizing::new("hunter2".to_owned()));
+        let clear = Secret::clear("hunter2");
         assert_eq!(format!("{clear:?}"), "Clear(***)");
         let hash = Secret::NtHash(clear.nt_hash());
         assert_eq!(format!("{hash:?}"), "NtHash(***)");
@@ -220,7 +193,7 @@ mod tests {
     #[test]
     fn nt_hash_of_both_kinds_agree() {
         // RFC 2759 §9.2: "clientPass".
-        let clear = Secret::Clear(Zeroizing::new("clientPass".to_owned()));
+        let clear = Secret::clear("clientPass");
         let expected = [
             0x44, 0xEB, 0xBA, 0x8D, 0x53, 0x12, 0xB8, 0xD6, 0x11, 0x47, 0x44, 0x11, 0xF5, 0x69,
             0x89, 0xAE,

@@ -104,7 +104,7 @@ impl UserStore for ChapSecrets {
         };
         Ok(Some(User {
             name: name.to_owned(),
-            secret: Secret::Clear(secret),
+            secret: Secret::clear(secret.as_str()),
             addresses: entry.addresses.clone(),
             disabled: false,
             must_change_password: false,
@@ -214,7 +214,7 @@ mod tests {
 
     fn password(store: &mut ChapSecrets, name: &str) -> Option<String> {
         store.find(name).unwrap().map(|user| match user.secret {
-            Secret::Clear(text) => text.to_string(),
+            Secret::Clear(text) => text.reveal().to_owned(),
             Secret::NtHash(_) => panic!("a secrets file holds passwords"),
         })
     }
