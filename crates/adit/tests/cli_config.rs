@@ -138,3 +138,12 @@ fn serve_checks_what_the_command_line_changes() {
         "{message}"
     );
 }
+
+#[test]
+fn the_readme_shows_the_default_configuration() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(readme).expect("the README is there");
+    let output = adit(&["config", "default"]);
+    let default = String::from_utf8(output.stdout).expect("text");
+    assert!(readme.contains(&format!("```toml\n{default}```")));
+}
