@@ -91,7 +91,7 @@ expect_network_restored() {
 
 # start_capture: everything between the two outer addresses, seen at the server.
 start_capture() {
-  ip netns exec server tcpdump -Z root -n -U -i outer0 -w outer.pcap "ip and host $server_address" \
+  ip netns exec server tcpdump -Z root -n -U --immediate-mode -i outer0 -w outer.pcap "ip and host $server_address" \
     2>tcpdump.log &
   capture_pid=$!
   wait_for_line tcpdump.log 'listening on'
