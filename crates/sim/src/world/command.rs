@@ -1,7 +1,7 @@
 //! What a test can do to a world.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use adit_engine::{ConnectionId, Destination, Dial, Endpoint, Path};
 
@@ -69,6 +69,22 @@ impl World {
             endpoint.dial(now, id, path, Dial::default());
         });
         Some(id)
+    }
+
+    /// Has a client connect, again where a path is so bad that a try fails, as users do. Tells
+    /// whether its tunnel is up at last.
+    pub fn bring_up(&mut self, index: usize) -> bool {
+        const TRIES: u32 = 5;
+        const PATIENCE: Duration = Duration::from_secs(90);
+        for _ in 0..TRIES {
+            self.connect(index);
+            if self.run_until(PATIENCE, |world| world.is_up(index)) {
+                return true;
+            }
+            self.shut_down(Party::Client(index));
+            self.run_for(PATIENCE);
+        }
+        false
     }
 
     /// Gives the server a connection from `peer`.
