@@ -2,6 +2,7 @@
 
 use adit_crypto::mppe_keys::Strength;
 use adit_wire::ccp::{Ccp, CcpOption, MppeBits};
+use adit_wire::cp::{RawPacket, code, decode_options};
 
 use crate::mppe::Mode;
 use crate::negotiator::{NoAgreement, OptionPolicy, Review};
@@ -102,15 +103,37 @@ impl CcpPolicy {
     /// `strengths` are those that the session's keys support as well.
     pub(crate) fn new(mut strengths: Vec<Strength>, modes: Vec<Mode>) -> Self {
         strengths.sort_by_key(|strength| std::cmp::Reverse(strength.bits()));
-        let request = strengths
-            .first()
-            .zip(modes.first())
-            .map(|(&strength, &mode)| Cipher { strength, mode });
-        Self {
+        let mut policy = Self {
             strengths,
             modes,
-            request,
+            request: None,
             peer: None,
+        };
+        policy.request = policy.preferred();
+        policy
+    }
+
+    fn preferred(&self) -> Option<Cipher> {
+        let (&strength, &mode) = self.strengths.first().zip(self.modes.first())?;
+        Some(Cipher { strength, mode })
+    }
+
+    /// Takes the peer's key length into our first request, where it is one that will do.
+    pub(crate) fn hear(&mut self, information: &[u8]) {
+        let options = RawPacket::decode(information)
+            .ok()
+            .filter(|(raw, _)| raw.code == code::CONFIGURE_REQUEST)
+            .and_then(|(raw, _)| decode_options::<CcpOption>(raw.data).ok());
+        let bits = options.iter().flatten().find_map(|option| match option {
+            CcpOption::Mppe(bits) => Some(*bits),
+            CcpOption::Other { .. } => None,
+        });
+        if let Some((bits, request)) = bits.zip(self.request.as_mut()) {
+            let named = self
+                .strengths
+                .iter()
+                .find(|it| bits.contains(strength_bit(**it)));
+            request.strength = named.copied().unwrap_or(request.strength);
         }
     }
 
@@ -168,9 +191,9 @@ impl OptionPolicy for CcpPolicy {
         }
         let Some(CcpOption::Mppe(bits)) = peer.first() else {
             // Some peers ask for nothing until they are told what there is.
-            return match self.best(MppeBits::default()) {
+            return match self.preferred() {
                 Some(cipher) => Review::Nak(vec![CcpOption::Mppe(cipher.bits())]),
-                None => Review::Ack,
+                None => Review::Impossible,
             };
         };
         match self.best(*bits) {
@@ -182,8 +205,6 @@ impl OptionPolicy for CcpPolicy {
             None => Review::Reject(peer.to_vec()),
         }
     }
-
-    fn on_ack(&mut self, _agreed: &[CcpOption]) {}
 
     fn on_nak(&mut self, wanted: &[CcpOption]) -> Result<(), NoAgreement> {
         for option in wanted {

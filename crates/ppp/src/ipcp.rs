@@ -161,14 +161,22 @@ impl OptionPolicy for IpcpPolicy {
         Review::Ack
     }
 
-    fn on_ack(&mut self, _agreed: &[IpcpOption]) {}
+    fn on_ack(&mut self) -> Result<(), NoAgreement> {
+        // Some servers acknowledge the question instead of answering it.
+        is_usable(self.local).then_some(()).ok_or(NoAgreement)
+    }
 
     fn on_nak(&mut self, wanted: &[IpcpOption]) -> Result<(), NoAgreement> {
         for option in wanted {
             match (option, self.config) {
                 // An assigned address is not given up: the peer must live with it.
                 (IpcpOption::Address(_), Ipv4Config::Assign { .. }) => {}
-                (IpcpOption::Address(address), Ipv4Config::Ask { .. }) => self.local = *address,
+                (IpcpOption::Address(address), Ipv4Config::Ask { .. }) => {
+                    if !is_usable(*address) {
+                        return Err(NoAgreement);
+                    }
+                    self.local = *address;
+                }
                 (IpcpOption::PrimaryDns(address), _) if self.primary_dns.is_some() => {
                     self.primary_dns = Some(*address);
                 }
@@ -192,6 +200,14 @@ impl OptionPolicy for IpcpPolicy {
         }
         Ok(())
     }
+}
+
+/// Whether a host can have this address (RFC 1122 §3.2.1.3).
+const fn is_usable(address: Ipv4Addr) -> bool {
+    !(address.is_unspecified()
+        || address.is_loopback()
+        || address.is_multicast()
+        || address.is_broadcast())
 }
 
 #[cfg(test)]

@@ -95,12 +95,12 @@ impl OptionPolicy for Ipv6cpPolicy {
         }
     }
 
-    fn on_ack(&mut self, _agreed: &[Ipv6cpOption]) {}
-
     fn on_nak(&mut self, wanted: &[Ipv6cpOption]) -> Result<(), NoAgreement> {
         for option in wanted {
             match option {
-                Ipv6cpOption::InterfaceId(id) if *id == self.local || *id == InterfaceId::ZERO => {
+                Ipv6cpOption::InterfaceId(id)
+                    if [self.local, self.peer, InterfaceId::ZERO].contains(id) =>
+                {
                     self.local = random(&*self.entropy.0);
                 }
                 Ipv6cpOption::InterfaceId(id) => self.local = *id,

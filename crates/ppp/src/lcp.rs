@@ -207,10 +207,19 @@ impl LcpPolicy {
             self.demand[..=position].rotate_right(1);
         }
         if self.demand.is_empty() {
-            self.obstacle = Some(Obstacle::Authentication);
+            self.obstacle = Some(self.why_not_authentication());
             return Err(NoAgreement);
         }
         Ok(())
+    }
+
+    /// Neither end of a loop would authenticate to itself; that is not the peer's doing.
+    fn why_not_authentication(&self) -> Obstacle {
+        if self.same_magic > 0 {
+            Obstacle::Loop
+        } else {
+            Obstacle::Authentication
+        }
     }
 }
 
@@ -259,8 +268,6 @@ impl OptionPolicy for LcpPolicy {
         Review::Ack
     }
 
-    fn on_ack(&mut self, _agreed: &[LcpOption]) {}
-
     fn on_nak(&mut self, wanted: &[LcpOption]) -> Result<(), NoAgreement> {
         for option in wanted {
             match option {
@@ -290,7 +297,7 @@ impl OptionPolicy for LcpPolicy {
                 LcpOption::Pfc => self.pfc = false,
                 LcpOption::Acfc => self.acfc = false,
                 LcpOption::Authentication(_) => {
-                    self.obstacle = Some(Obstacle::Authentication);
+                    self.obstacle = Some(self.why_not_authentication());
                     return Err(NoAgreement);
                 }
                 _ => {}

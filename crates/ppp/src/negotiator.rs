@@ -24,7 +24,12 @@ pub(crate) trait OptionPolicy {
     fn review(&mut self, peer: &[OptionOf<Self::Protocol>]) -> Review<OptionOf<Self::Protocol>>;
 
     /// Our request was acknowledged as it was.
-    fn on_ack(&mut self, agreed: &[OptionOf<Self::Protocol>]);
+    ///
+    /// # Errors
+    /// [`NoAgreement`] where it only asked, and the peer had to answer with a Nak.
+    fn on_ack(&mut self) -> Result<(), NoAgreement> {
+        Ok(())
+    }
 
     /// The peer would rather have these values.
     ///
@@ -165,7 +170,18 @@ impl<P: OptionPolicy> Negotiator<P> {
         self.naks_sent = 0;
         self.naks_received = 0;
         self.rounds = 0;
+        self.requests_sent = 0;
         self.run(now, Event::Up);
+    }
+
+    /// The lower layer is gone: nothing is sent, heard or waited for any more.
+    pub(crate) fn lower_down(&mut self) {
+        if let Some((_, next)) = step(self.state, Event::Down) {
+            self.state = next;
+        }
+        self.deadline = None;
+        self.request = None;
+        self.signals.clear();
     }
 
     /// The layer may be opened.
@@ -195,6 +211,11 @@ impl<P: OptionPolicy> Negotiator<P> {
     /// Whether the layer is up.
     pub(crate) fn is_opened(&self) -> bool {
         self.state == State::Opened
+    }
+
+    /// Whether negotiation has ended, and nothing is tried any more.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Closed | State::Stopped)
     }
 
     /// Whether a Terminate-Request of ours is out.
@@ -260,22 +281,31 @@ impl<P: OptionPolicy> Negotiator<P> {
                     .as_ref()
                     .is_some_and(|(id, sent)| *id == packet.identifier && *sent == options)
                 {
-                    self.policy.on_ack(&options);
-                    self.run(now, Event::ConfigureAck);
+                    // What comes again after this answers nothing (RFC 1661 §5.2 to §5.4): a
+                    // repeated Ack or a late Nak must not take the layer down.
+                    self.request = None;
+                    match self.policy.on_ack() {
+                        Ok(()) => self.run(now, Event::ConfigureAck),
+                        Err(NoAgreement) => self.give_up(now),
+                    }
                 }
             }
             Body::ConfigureNak(options) if self.is_answer(packet.identifier) => {
                 self.naks_received += 1;
                 let result = if self.naks_received > self.timers.max_failure {
-                    self.policy.on_reject(&options)
+                    self.policy.on_reject(&self.asked_for(&options))
                 } else {
                     self.policy.on_nak(&options)
                 };
                 self.on_wishes(now, result);
             }
             Body::ConfigureReject(options) if self.is_answer(packet.identifier) => {
-                let result = self.policy.on_reject(&options);
-                self.on_wishes(now, result);
+                // RFC 1661 §5.4: a Reject of what was not asked for is invalid, and discarded.
+                let rejected = self.asked_for(&options);
+                if !rejected.is_empty() {
+                    let result = self.policy.on_reject(&rejected);
+                    self.on_wishes(now, result);
+                }
             }
             Body::ConfigureNak(_) | Body::ConfigureReject(_) => {}
             Body::TerminateRequest(data) => {
@@ -305,6 +335,12 @@ impl<P: OptionPolicy> Negotiator<P> {
             .is_some_and(|(id, _)| *id == identifier)
     }
 
+    /// Of these options those of a type that our last request had.
+    fn asked_for(&self, options: &[OptionOf<P::Protocol>]) -> Vec<OptionOf<P::Protocol>> {
+        let sent = self.request.as_ref().map_or(&[][..], |(_, sent)| sent);
+        of_kinds(options, sent)
+    }
+
     fn on_wishes(&mut self, now: Instant, result: Result<(), NoAgreement>) {
         match result {
             Ok(()) if self.rounds < MAX_ROUNDS => self.run(now, Event::ConfigureNakOrReject),
@@ -312,15 +348,10 @@ impl<P: OptionPolicy> Negotiator<P> {
         }
     }
 
-    /// Ends a negotiation that cannot succeed.
+    /// Ends a negotiation that cannot succeed, and tells the peer so.
     fn give_up(&mut self, now: Instant) {
         self.finish = Finish::NoAgreement;
-        if self.state == State::Opened {
-            self.run(now, Event::RejectCatastrophic);
-        } else if self.state.runs_restart_timer() {
-            self.deadline = None;
-            self.run(now, Event::TimeoutGiveUp);
-        }
+        self.run(now, Event::Close);
     }
 
     fn on_request(&mut self, now: Instant, identifier: u8, options: Vec<OptionOf<P::Protocol>>) {
@@ -330,7 +361,11 @@ impl<P: OptionPolicy> Negotiator<P> {
         };
         let answer = match answer {
             Review::Nak(wanted) if self.naks_sent >= self.timers.max_failure => {
-                Review::Reject(offending(&options, &wanted))
+                // RFC 1661 §4.6: no more Naks. What the request lacks cannot be rejected either.
+                match of_kinds(&options, &wanted) {
+                    named if named.is_empty() => Review::Impossible,
+                    named => Review::Reject(named),
+                }
             }
             other => other,
         };
@@ -423,7 +458,6 @@ impl<P: OptionPolicy> Negotiator<P> {
                 } else {
                     self.timers.max_configure
                 };
-                self.requests_sent = 0;
             }
             Action::ZeroRestartCount => {
                 self.restarts_left = 0;
@@ -464,8 +498,8 @@ impl<P: OptionPolicy> Negotiator<P> {
     }
 }
 
-/// Octets of a packet that a Code-Reject sends back: well below any peer's MRU.
-const MAX_REJECTED: usize = 512;
+/// Octets of a packet that a Code-Reject sends back: what fits any peer's MRU.
+const MAX_REJECTED: usize = crate::MINIMUM_MRU as usize - cp::HEADER_LENGTH;
 
 fn packet<O>(identifier: u8, body: Body<O>) -> Signal<O> {
     Signal::Send(cp::Packet { identifier, body })
@@ -481,17 +515,11 @@ fn repeated<O: ConfigOption>(options: &[O]) -> Vec<O> {
         .collect()
 }
 
-/// Of the request's options those that a Nak would have been about; the whole request where the
-/// Nak was about something that it lacks.
-fn offending<O: ConfigOption>(options: &[O], wanted: &[O]) -> Vec<O> {
-    let named: Vec<O> = options
+/// Of `options` those of a type that is among `kinds`.
+fn of_kinds<O: ConfigOption>(options: &[O], kinds: &[O]) -> Vec<O> {
+    options
         .iter()
-        .filter(|option| wanted.iter().any(|other| other.kind() == option.kind()))
+        .filter(|option| kinds.iter().any(|other| other.kind() == option.kind()))
         .cloned()
-        .collect();
-    if named.is_empty() {
-        options.to_vec()
-    } else {
-        named
-    }
+        .collect()
 }

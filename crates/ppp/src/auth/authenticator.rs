@@ -66,6 +66,14 @@ pub(crate) enum AuthenticatorFailure {
     NoAnswer,
 }
 
+/// What one authenticator leaves to the next of the same link, when LCP negotiates again: neither
+/// may a peer get more tries by that, nor may a late answer be taken for one to a new question.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct History {
+    next_ticket: u64,
+    failures: u32,
+}
+
 /// One link's authenticator.
 pub(crate) struct Authenticator {
     config: AuthenticatorConfig,
@@ -73,8 +81,7 @@ pub(crate) struct Authenticator {
     entropy: Seed,
     state: State,
     next_identifier: u8,
-    next_ticket: u64,
-    failures: u32,
+    history: History,
     /// The last name that was sent; a Change-Password packet has none.
     name: Vec<u8>,
     accepted: bool,
@@ -131,6 +138,7 @@ impl Authenticator {
         now: Instant,
         method: Method,
         config: AuthenticatorConfig,
+        history: History,
         entropy: Seed,
     ) -> Self {
         let [first_identifier] = entropy.0.array();
@@ -140,8 +148,7 @@ impl Authenticator {
             entropy,
             state: State::AwaitingRequest,
             next_identifier: first_identifier,
-            next_ticket: 0,
-            failures: 0,
+            history,
             name: Vec::new(),
             accepted: false,
             answered: None,
@@ -156,6 +163,11 @@ impl Authenticator {
     /// The method in use.
     pub(crate) fn method(&self) -> Method {
         self.method
+    }
+
+    /// What the link's next authenticator has to know.
+    pub(crate) fn history(&self) -> History {
+        self.history
     }
 
     /// The name that the peer gave.
@@ -217,7 +229,7 @@ impl Authenticator {
             return;
         };
         let password = Zeroizing::new(password);
-        if self.method != Method::Pap || self.repeats_answer(octets) {
+        if self.method != Method::Pap || self.repeats_pap(packet.identifier, octets) {
             return;
         }
         if matches!(self.state, State::AwaitingRequest) {
@@ -227,7 +239,7 @@ impl Authenticator {
     }
 
     /// A CHAP packet from the peer, with its octets as they came.
-    pub(crate) fn handle_chap(&mut self, packet: chap::Packet, octets: &[u8]) {
+    pub(crate) fn handle_chap(&mut self, now: Instant, packet: chap::Packet, octets: &[u8]) {
         if self.method == Method::Pap || self.repeats_answer(octets) {
             return;
         }
@@ -237,22 +249,24 @@ impl Authenticator {
                 let Some(challenge) = self.outstanding(identifier) else {
                     return;
                 };
-                if let Some(proof) = self.response(identifier, challenge, &value.value) {
-                    self.name = value.name;
-                    self.ask(identifier, octets, proof);
-                }
-            }
-            chap::Body::ChangePassword { code, data } => {
-                let State::Retrying {
-                    challenge, error, ..
-                } = &self.state
-                else {
+                let Some(proof) = self.response(identifier, challenge, &value.value) else {
                     return;
                 };
-                if *error != FailureMessage::PASSWORD_EXPIRED {
+                if self.accepted && self.name != value.name {
+                    // A session stays with the user that it was opened for.
+                    self.refuse(now, identifier, Refusal::WrongPassword);
                     return;
                 }
-                let challenge = challenge.octets.clone();
+                self.name = value.name;
+                self.ask(identifier, octets, proof);
+            }
+            chap::Body::ChangePassword { code, data } => {
+                if !self.awaits_change() {
+                    return;
+                }
+                let Some(challenge) = self.outstanding(identifier) else {
+                    return;
+                };
                 if let Some(proof) = self.change(code, &challenge, &data) {
                     self.ask(identifier, octets, proof);
                 }
@@ -296,6 +310,11 @@ impl Authenticator {
             sent: 1,
             deadline: now + self.config.retransmit,
         };
+    }
+
+    /// Whether the peer was told that its password has expired.
+    fn awaits_change(&self) -> bool {
+        matches!(self.state, State::Retrying { error, .. } if error == FailureMessage::PASSWORD_EXPIRED)
     }
 
     /// The challenge that a response with this identifier belongs to.
@@ -348,8 +367,8 @@ impl Authenticator {
     }
 
     fn ask(&mut self, identifier: u8, octets: &[u8], proof: Proof) {
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket += 1;
+        let ticket = Ticket(self.history.next_ticket);
+        self.history.next_ticket += 1;
         self.answered = Some(Answered {
             packet: Zeroizing::new(octets.to_vec()),
             reply: (Protocol::CHAP, Vec::new()),
@@ -374,6 +393,33 @@ impl Authenticator {
                 .push_back(AuthenticatorSignal::Send(protocol, reply));
         }
         true
+    }
+
+    /// As [`repeats_answer`](Self::repeats_answer) for PAP, where each repetition has an identifier of
+    /// its own, which the answer has to have (RFC 1334 §2).
+    fn repeats_pap(&mut self, identifier: u8, octets: &[u8]) -> bool {
+        let Some(answered) = &mut self.answered else {
+            return false;
+        };
+        let identified = |packet: &mut [u8]| {
+            if let Some(field) = packet.get_mut(1) {
+                *field = identifier;
+            }
+        };
+        let mut repeated = answered.packet.clone();
+        identified(&mut repeated);
+        if *repeated != octets {
+            return false;
+        }
+        answered.packet = repeated;
+        identified(&mut answered.reply.1);
+        if let State::Asked {
+            identifier: asked, ..
+        } = &mut self.state
+        {
+            *asked = identifier;
+        }
+        self.repeats_answer(octets)
     }
 
     fn reply(&mut self, protocol: Protocol, packet: Vec<u8>) {
@@ -421,8 +467,8 @@ impl Authenticator {
     }
 
     fn refuse(&mut self, now: Instant, identifier: u8, refusal: Refusal) {
-        self.failures += 1;
-        let again = !self.accepted && self.failures < self.config.attempts;
+        self.history.failures += 1;
+        let again = !self.accepted && self.history.failures < self.config.attempts;
         match self.method {
             Method::Pap => {
                 let mut packet = Vec::new();

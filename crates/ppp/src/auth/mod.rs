@@ -12,7 +12,7 @@ mod peer;
 mod verify;
 
 pub use authenticator::AuthenticatorConfig;
-pub(crate) use authenticator::{Authenticator, AuthenticatorFailure, AuthenticatorSignal};
+pub(crate) use authenticator::{Authenticator, AuthenticatorFailure, AuthenticatorSignal, History};
 pub use peer::PeerConfig;
 pub(crate) use peer::{Peer, PeerFailure, PeerSignal};
 pub use verify::{ClearSecret, Proven, Secret};

@@ -180,6 +180,25 @@ impl Peer {
         }
     }
 
+    /// The server goes on as if we knew that it has accepted us: its Success was lost, and comes
+    /// again for a repeated Response (RFC 1994 §4.2).
+    pub(crate) fn repeat_response(&mut self) {
+        if let State::Responded(sent) = &self.state {
+            self.signals
+                .push_back(PeerSignal::Send(Protocol::CHAP, sent.packet.clone()));
+        }
+    }
+
+    /// Whether [`PeerSignal::AskPassword`] waits for its answer.
+    pub(crate) fn awaits_password(&self) -> bool {
+        matches!(self.state, State::AskingPassword { .. })
+    }
+
+    /// Who we are, with the password that was last used or changed to.
+    pub(crate) fn into_config(self) -> PeerConfig {
+        self.config
+    }
+
     /// Another password after [`PeerSignal::AskPassword`], or none.
     pub(crate) fn supply_password(&mut self, password: Option<Zeroizing<String>>) {
         let State::AskingPassword {
@@ -270,6 +289,8 @@ impl Peer {
         let password = self.config.password.as_str();
         match self.method {
             Method::Pap => None,
+            // RFC 1994 §4.1: a Value has one octet at least.
+            Method::ChapMd5 if challenge.is_empty() => None,
             Method::ChapMd5 => Some(Answer {
                 value: chap_md5::response(identifier, password.as_bytes(), challenge).to_vec(),
                 keys: None,
@@ -352,9 +373,11 @@ impl Peer {
             Method::MsChapV1 | Method::MsChapV2 => FailureMessage::decode(message),
             _ => plain_refusal(String::from_utf8_lossy(message).into_owned()),
         };
+        // Some servers name no challenge, or one that is none.
         let challenge = failure
             .challenge
             .clone()
+            .filter(|challenge| challenge.len() == sent.challenge.len())
             .unwrap_or_else(|| sent.challenge.clone());
         if failure.error == FailureMessage::PASSWORD_EXPIRED && !sent.changes_password {
             if let Some(change) = self.change(identifier.wrapping_add(1), challenge) {

@@ -7,7 +7,7 @@ use adit_wire::lcp::{Lcp, LcpOption};
 use adit_wire::ppp::Protocol;
 use adit_wire::{ccp, chap, pap};
 
-use super::{Discard, Link, MAX_EARLY, Phase};
+use super::{Discard, Link, Phase};
 use crate::ccp::EncryptionPolicy;
 use crate::negotiator::{Negotiator, OptionPolicy};
 
@@ -19,11 +19,14 @@ impl Link {
         protocol: Protocol,
         information: &[u8],
     ) -> Result<(), Discard> {
+        if self.phase == Phase::Dead {
+            return Err(Discard::Unexpected);
+        }
         let result = match protocol {
             Protocol::LCP => self.on_lcp(now, information),
             _ if !self.lcp.is_opened() => Err(Discard::Unexpected),
             Protocol::PAP => self.on_pap(information),
-            Protocol::CHAP => self.on_chap(information),
+            Protocol::CHAP => self.on_chap(now, information),
             Protocol::CCP | Protocol::IPCP | Protocol::IPV6CP => {
                 self.on_network_control(now, protocol, information)
             }
@@ -115,14 +118,14 @@ impl Link {
         Ok(())
     }
 
-    fn on_chap(&mut self, information: &[u8]) -> Result<(), Discard> {
+    fn on_chap(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
         let (raw, _) = RawPacket::decode(information)?;
         let packet = chap::Packet::interpret(raw)?;
         if let Some(peer) = &mut self.peer {
             peer.handle_chap(&packet);
         }
         if let Some(authenticator) = &mut self.authenticator {
-            authenticator.handle_chap(packet, information);
+            authenticator.handle_chap(now, packet, information);
         }
         Ok(())
     }
@@ -140,10 +143,10 @@ impl Link {
             Protocol::IPCP if self.ipcp.is_some() => to(&mut self.ipcp, now, information),
             Protocol::IPV6CP if self.ipv6cp.is_some() => to(&mut self.ipv6cp, now, information),
             _ if self.will_speak(protocol) => {
-                if self.early.len() == MAX_EARLY {
-                    self.early.pop_front();
+                self.keep_early(protocol, information);
+                if protocol == Protocol::CCP {
+                    self.start_ccp(now);
                 }
-                self.early.push_back((protocol, information.to_vec()));
                 Ok(())
             }
             _ => {
@@ -153,12 +156,26 @@ impl Link {
         }
     }
 
+    /// Keeps the newest packet of each protocol: the older ones are the same request, timed out.
+    fn keep_early(&mut self, protocol: Protocol, information: &[u8]) {
+        self.early.retain(|(other, _)| *other != protocol);
+        self.early.push((protocol, information.to_vec()));
+        if let Some(peer) = &mut self.peer {
+            peer.repeat_response();
+        }
+    }
+
     /// Whether the protocol's negotiator is still to come.
     fn will_speak(&self, protocol: Protocol) -> bool {
         let before_network = self.phase == Phase::Authenticate;
-        let waits_for_ccp = self.ccp.is_some() && self.ipcp.is_none() && self.ipv6cp.is_none();
+        let waits_for_ccp = (self.ccp.is_some() || self.waiting_ccp.is_some())
+            && self.ipcp.is_none()
+            && self.ipv6cp.is_none();
         match protocol {
-            Protocol::CCP => self.encryption.policy != EncryptionPolicy::Off && before_network,
+            Protocol::CCP => {
+                self.waiting_ccp.is_some()
+                    || self.encryption.policy != EncryptionPolicy::Off && before_network
+            }
             Protocol::IPV6CP => self.config.ipv6.is_some() && (before_network || waits_for_ccp),
             _ => before_network || waits_for_ccp,
         }

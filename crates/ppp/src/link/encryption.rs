@@ -36,10 +36,9 @@ impl Encryption {
         }
     }
 
+    /// The keys of an authentication; those of an earlier one are never used again.
     pub(super) fn set_keys(&mut self, keys: Option<SessionStartKeys>) {
-        if keys.is_some() {
-            self.keys = keys;
-        }
+        self.keys = keys;
     }
 
     /// The allowed key lengths that the keys can make.

@@ -13,22 +13,21 @@ use adit_wire::cp::{Body, Magic, Packet};
 use adit_wire::lcp::LcpOption;
 use adit_wire::ppp::{Encapsulation, Protocol};
 
-use crate::auth::{
-    Authenticator, AuthenticatorFailure, AuthenticatorSignal, Credentials, Method, Outcome, Peer,
-    PeerFailure, PeerSignal, Ticket, Verdict,
-};
+use crate::auth::{Authenticator, Credentials, History, Method, Peer, PeerConfig, Ticket};
 use crate::ccp::{CcpPolicy, Cipher, EncryptionPolicy};
 use crate::entropy::Entropy;
 use crate::ipcp::{IpcpPolicy, Ipv4Config, Ipv4Network};
 use crate::ipv6cp::{Ipv6Network, Ipv6cpPolicy};
-use crate::lcp::{Agreed, LcpPolicy, Obstacle, Seed};
+use crate::lcp::{Agreed, LcpPolicy, Obstacle};
 use crate::negotiator::{Finish, Negotiator, Signal};
 
+mod authentication;
 mod config;
 mod control;
 mod data;
 mod encryption;
 mod keepalive;
+mod network;
 mod reason;
 
 pub use config::{EchoConfig, LinkConfig, Role};
@@ -37,7 +36,7 @@ pub use reason::{CloseReason, Farewell, NoEncryption};
 
 use encryption::Encryption;
 use keepalive::{Due, Keepalive};
-use zeroize::Zeroizing;
+use network::Announced;
 
 /// What a link wants done or known.
 pub enum Output {
@@ -98,13 +97,21 @@ pub struct Link {
     agreed: Agreed,
     authenticator: Option<Authenticator>,
     peer: Option<Peer>,
+    /// What an authenticator before this one has left.
+    history: History,
+    /// Our credentials as a peer before this one has left them.
+    credentials: Option<PeerConfig>,
     encryption: Encryption,
     ccp: Option<Negotiator<CcpPolicy>>,
+    /// What CCP is to start with, while the peer's first request is awaited.
+    waiting_ccp: Option<CcpPolicy>,
+    ccp_due: Option<Instant>,
     ipcp: Option<Negotiator<IpcpPolicy>>,
     ipv6cp: Option<Negotiator<Ipv6cpPolicy>>,
     ipv4: Option<Ipv4Config>,
+    announced: Announced,
     /// Packets of network control protocols that came before their time.
-    early: VecDeque<(Protocol, Vec<u8>)>,
+    early: Vec<(Protocol, Vec<u8>)>,
     keepalive: Keepalive,
     setup_deadline: Option<Instant>,
     closing: Option<CloseReason>,
@@ -117,9 +124,6 @@ pub struct Link {
 /// Octets that encryption puts before a packet: coherency count and inner protocol (RFC 3078 §3.1).
 const MPPE_OVERHEAD: u16 = 4;
 
-/// Early packets that are kept; a peer sends one or two before we are ready.
-const MAX_EARLY: usize = 4;
-
 impl Link {
     /// A link that waits for [`open`](Self::open).
     pub fn new(config: Arc<LinkConfig>, entropy: Arc<dyn Entropy>) -> Self {
@@ -129,10 +133,6 @@ impl Link {
             config.role.willing(),
             Arc::clone(&entropy),
         );
-        let ipv4 = match &config.role {
-            Role::Server(_) => None,
-            Role::Client { ipv4, .. } => Some(*ipv4),
-        };
         Self {
             lcp: Negotiator::new(policy, config.timers),
             encryption: Encryption::new(&config.mppe, config.receiver),
@@ -141,11 +141,16 @@ impl Link {
             phase: Phase::Dead,
             authenticator: None,
             peer: None,
+            history: History::default(),
+            credentials: None,
             ccp: None,
+            waiting_ccp: None,
+            ccp_due: None,
             ipcp: None,
             ipv6cp: None,
-            ipv4,
-            early: VecDeque::new(),
+            ipv4: None,
+            announced: Announced::default(),
+            early: Vec::new(),
             setup_deadline: None,
             closing: None,
             farewell: Vec::new(),
@@ -177,23 +182,6 @@ impl Link {
         self.finish(CloseReason::Requested);
     }
 
-    /// The owner's answer to [`Output::Authenticate`].
-    pub fn answer(&mut self, now: Instant, ticket: Ticket, verdict: Verdict) {
-        if let Some(authenticator) = &mut self.authenticator {
-            authenticator.answer(now, ticket, verdict);
-        }
-        self.settle(now);
-    }
-
-    /// The owner's answer to [`Output::AskPassword`]; `None` gives up.
-    pub fn supply_password(&mut self, now: Instant, password: Option<Zeroizing<String>>) {
-        self.setup_deadline = Some(now + self.config.setup_time);
-        if let Some(peer) = &mut self.peer {
-            peer.supply_password(password);
-        }
-        self.settle(now);
-    }
-
     /// Everything whose time has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.setup_deadline.is_some_and(|deadline| now >= deadline) {
@@ -206,6 +194,9 @@ impl Link {
         }
         if let Some(peer) = &mut self.peer {
             peer.handle_timeout(now);
+        }
+        if self.ccp_due.is_some_and(|due| now >= due) {
+            self.start_ccp(now);
         }
         if let Some(ccp) = &mut self.ccp {
             ccp.handle_timeout(now);
@@ -228,6 +219,7 @@ impl Link {
     pub fn deadline(&self) -> Option<Instant> {
         [
             self.setup_deadline,
+            self.ccp_due,
             self.lcp.deadline(),
             self.authenticator
                 .as_ref()
@@ -320,14 +312,21 @@ impl Link {
         if self.closing.is_some() || self.phase == Phase::Dead {
             return;
         }
-        self.farewell = reason.to_string().into_bytes();
-        self.closing = Some(reason.clone());
-        self.phase = Phase::Terminate;
-        self.setup_deadline = None;
+        self.take_leave(reason.clone());
         self.lcp.close(now);
         if !self.lcp.is_terminating() && !self.lcp.has_signals() {
             self.finish(reason);
         }
+    }
+
+    /// Notes why the link ends, for its owner and for the peer; the first reason stays.
+    fn take_leave(&mut self, reason: CloseReason) {
+        if self.closing.is_none() {
+            self.farewell = reason.to_string().into_bytes();
+            self.closing = Some(reason);
+        }
+        self.phase = Phase::Terminate;
+        self.setup_deadline = None;
     }
 
     /// The last word.
@@ -336,6 +335,7 @@ impl Link {
             return;
         }
         self.phase = Phase::Dead;
+        self.lcp.lower_down();
         self.take_down();
         self.setup_deadline = None;
         self.outputs.push_back(Output::Closed(reason));
@@ -343,16 +343,21 @@ impl Link {
 
     /// Takes down all that stands on LCP.
     fn take_down(&mut self) {
-        if self.ipcp.take().is_some_and(|ipcp| ipcp.is_opened()) {
-            self.outputs.push_back(Output::Ipv4Down);
-        }
-        if self.ipv6cp.take().is_some_and(|ipv6cp| ipv6cp.is_opened()) {
-            self.outputs.push_back(Output::Ipv6Down);
-        }
+        self.announce_ipv4_down();
+        self.announce_ipv6_down();
+        self.ipcp = None;
+        self.ipv6cp = None;
         self.ccp = None;
+        self.waiting_ccp = None;
+        self.ccp_due = None;
         self.encryption.stop();
-        self.authenticator = None;
-        self.peer = None;
+        self.encryption.set_keys(None);
+        if let Some(authenticator) = self.authenticator.take() {
+            self.history = authenticator.history();
+        }
+        if let Some(peer) = self.peer.take() {
+            self.credentials = Some(peer.into_config());
+        }
         self.early.clear();
         self.keepalive.stop();
     }
@@ -375,6 +380,8 @@ impl Link {
         match signal {
             Signal::Send(mut packet) => {
                 if let Body::TerminateRequest(data) = &mut packet.body {
+                    // LCP may end by itself, where its options cannot be agreed on.
+                    self.take_leave(self.lcp_failure(Finish::NoAgreement));
                     data.clone_from(&self.farewell);
                 }
                 self.send_lcp(&packet);
@@ -393,7 +400,9 @@ impl Link {
                 self.take_down();
                 if self.phase != Phase::Terminate {
                     self.phase = Phase::Establish;
-                    self.setup_deadline = Some(now + self.config.setup_time);
+                    // A peer that was never let in gets no more time by negotiating again.
+                    self.setup_deadline
+                        .get_or_insert(now + self.config.setup_time);
                 }
             }
             Signal::PeerTerminates(data) => {
@@ -430,205 +439,6 @@ impl Link {
         }
     }
 
-    fn on_lcp_up(&mut self, now: Instant) {
-        self.agreed = self.lcp.policy.agreed();
-        self.phase = Phase::Authenticate;
-        self.keepalive.start(now);
-        let seed = Seed(Arc::clone(&self.entropy));
-        match &self.config.role {
-            Role::Server(config) => {
-                self.authenticator = self
-                    .agreed
-                    .authenticate_peer
-                    .map(|method| Authenticator::new(now, method, config.clone(), seed));
-            }
-            Role::Client { credentials, .. } => {
-                self.peer = self
-                    .agreed
-                    .authenticate_us
-                    .map(|method| Peer::new(now, method, credentials.clone(), seed));
-            }
-        }
-        if self.authenticator.is_none() && self.peer.is_none() {
-            self.on_authenticated(now, Outcome::default());
-        }
-    }
-
-    fn settle_authenticator(&mut self, now: Instant) -> bool {
-        let signal = self
-            .authenticator
-            .as_mut()
-            .and_then(Authenticator::poll_signal);
-        match signal {
-            None => return false,
-            Some(AuthenticatorSignal::Send(protocol, octets)) => self.send(protocol, &octets),
-            Some(AuthenticatorSignal::Ask(ticket, credentials)) => {
-                self.outputs
-                    .push_back(Output::Authenticate(ticket, credentials));
-            }
-            Some(AuthenticatorSignal::Succeeded(outcome)) => self.on_authenticated(now, outcome),
-            Some(AuthenticatorSignal::Failed(failure)) => {
-                let reason = match failure {
-                    AuthenticatorFailure::Refused(refusal) => CloseReason::PeerRefused(refusal),
-                    AuthenticatorFailure::NoAnswer => CloseReason::AuthenticationTimeout,
-                };
-                self.terminate(now, reason);
-            }
-        }
-        true
-    }
-
-    fn settle_peer(&mut self, now: Instant) -> bool {
-        let signal = self.peer.as_mut().and_then(Peer::poll_signal);
-        match signal {
-            None => return false,
-            Some(PeerSignal::Send(protocol, octets)) => self.send(protocol, &octets),
-            Some(PeerSignal::AskPassword) => {
-                self.setup_deadline = None;
-                self.outputs.push_back(Output::AskPassword);
-            }
-            Some(PeerSignal::Succeeded(outcome)) => self.on_authenticated(now, outcome),
-            Some(PeerSignal::Failed(failure)) => {
-                let reason = match failure {
-                    PeerFailure::Refused(failure) => CloseReason::AuthenticationRefused(failure),
-                    PeerFailure::ServerNotProven => CloseReason::ServerNotProven,
-                    PeerFailure::NoAnswer => CloseReason::AuthenticationTimeout,
-                };
-                self.terminate(now, reason);
-            }
-        }
-        true
-    }
-
-    fn on_authenticated(&mut self, now: Instant, outcome: Outcome) {
-        self.phase = Phase::Network;
-        self.encryption.set_keys(outcome.keys);
-        self.ipv4 = outcome.ipv4.or(self.ipv4);
-        let strengths = self.encryption.strengths(&self.config.mppe);
-        match self.config.mppe.policy {
-            EncryptionPolicy::Off => self.start_network(now),
-            EncryptionPolicy::Required if strengths.is_empty() => {
-                self.terminate(now, CloseReason::NoEncryption(NoEncryption::NoKeys));
-            }
-            EncryptionPolicy::Optional if strengths.is_empty() => self.start_network(now),
-            policy => {
-                let policy_of_ccp = CcpPolicy::new(strengths, self.config.mppe.modes.clone());
-                self.ccp = Some(opened(policy_of_ccp, &self.config, now));
-                if policy == EncryptionPolicy::Optional {
-                    self.start_network(now);
-                }
-                self.replay_early(now);
-            }
-        }
-    }
-
-    fn settle_ccp(&mut self, now: Instant) -> bool {
-        let Some(ccp) = &mut self.ccp else {
-            return false;
-        };
-        let Some(signal) = ccp.poll_signal() else {
-            return false;
-        };
-        match signal {
-            Signal::Up => {
-                let ciphers = ccp.policy.send().zip(ccp.policy.receive());
-                let started =
-                    ciphers.is_some_and(|(send, receive)| self.encryption.start(send, receive));
-                if started {
-                    self.start_network(now);
-                } else {
-                    self.without_encryption(now);
-                }
-            }
-            Signal::Down => self.encryption.stop(),
-            Signal::Finished(_) => {
-                self.encryption.stop();
-                self.without_encryption(now);
-            }
-            Signal::PeerTerminates(data) => self.on_layer_terminated(now, Farewell { data }),
-            other => self.send_signal(other, Protocol::CCP),
-        }
-        true
-    }
-
-    fn without_encryption(&mut self, now: Instant) {
-        match self.encryption.policy {
-            EncryptionPolicy::Required => {
-                self.terminate(now, CloseReason::NoEncryption(NoEncryption::PeerRefuses));
-            }
-            EncryptionPolicy::Optional | EncryptionPolicy::Off => self.start_network(now),
-        }
-    }
-
-    /// Opens the network-layer protocols, once.
-    fn start_network(&mut self, now: Instant) {
-        if self.ipcp.is_some() || self.ipv6cp.is_some() {
-            return;
-        }
-        if let Some(ipv4) = self.ipv4 {
-            self.ipcp = Some(opened(IpcpPolicy::new(ipv4), &self.config, now));
-        }
-        if let Some(id) = self.config.ipv6 {
-            let policy = Ipv6cpPolicy::new(id, Arc::clone(&self.entropy));
-            self.ipv6cp = Some(opened(policy, &self.config, now));
-        }
-        self.replay_early(now);
-    }
-
-    fn settle_ipcp(&mut self, now: Instant) -> bool {
-        let Some(ipcp) = &mut self.ipcp else {
-            return false;
-        };
-        let Some(signal) = ipcp.poll_signal() else {
-            return false;
-        };
-        match signal {
-            Signal::Up => {
-                let network = ipcp.policy.agreed();
-                self.setup_deadline = None;
-                self.outputs.push_back(Output::Ipv4Up(network));
-            }
-            Signal::Down => self.outputs.push_back(Output::Ipv4Down),
-            Signal::Finished(_) => {
-                let other = self.ipv6cp.as_ref().is_some_and(Negotiator::is_opened);
-                if !other {
-                    self.terminate(now, CloseReason::NoNetwork);
-                }
-            }
-            Signal::PeerTerminates(data) => self.on_layer_terminated(now, Farewell { data }),
-            other => self.send_signal(other, Protocol::IPCP),
-        }
-        true
-    }
-
-    /// The peer ended CCP or IPCP. Windows says there why it hangs up next.
-    fn on_layer_terminated(&mut self, now: Instant, farewell: Farewell) {
-        if farewell.ras_error().is_some_and(|error| error.code != 0) {
-            self.terminate(now, CloseReason::PeerTerminated(farewell));
-        }
-    }
-
-    fn settle_ipv6cp(&mut self, _now: Instant) -> bool {
-        let Some(ipv6cp) = &mut self.ipv6cp else {
-            return false;
-        };
-        let Some(signal) = ipv6cp.poll_signal() else {
-            return false;
-        };
-        match signal {
-            Signal::Up => {
-                let network = ipv6cp.policy.agreed();
-                self.setup_deadline = None;
-                self.outputs.push_back(Output::Ipv6Up(network));
-            }
-            Signal::Down => self.outputs.push_back(Output::Ipv6Down),
-            // Few peers speak IPv6; a link without it is whole.
-            Signal::Finished(_) | Signal::PeerTerminates(_) => {}
-            other => self.send_signal(other, Protocol::IPV6CP),
-        }
-        true
-    }
-
     fn send_signal<O: adit_wire::cp::ConfigOption>(&mut self, signal: Signal<O>, of: Protocol) {
         let packet = match signal {
             Signal::Send(packet) => packet,
@@ -645,22 +455,6 @@ impl Link {
         packet.encode(&mut octets);
         self.send(of, &octets);
     }
-}
-
-/// A negotiator whose lower layer is up and that may open.
-fn opened<P: crate::negotiator::OptionPolicy>(
-    policy: P,
-    config: &LinkConfig,
-    now: Instant,
-) -> Negotiator<P> {
-    let timers = crate::NegotiationTimers {
-        first_restart: config.timers.restart,
-        ..config.timers
-    };
-    let mut negotiator = Negotiator::new(policy, timers);
-    negotiator.open(now);
-    negotiator.lower_up(now);
-    negotiator
 }
 
 /// A default that suits both ends.
