@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use adit_wire::cp::{Body, ControlProtocol, Magic, Packet, RawPacket};
+use adit_wire::cp::{Body, ControlProtocol, Magic, Packet, RawPacket, code};
 use adit_wire::lcp::{Lcp, LcpOption};
 use adit_wire::ppp::Protocol;
 use adit_wire::{ccp, chap, pap};
@@ -143,7 +143,7 @@ impl Link {
             Protocol::IPCP if self.ipcp.is_some() => to(&mut self.ipcp, now, information),
             Protocol::IPV6CP if self.ipv6cp.is_some() => to(&mut self.ipv6cp, now, information),
             _ if self.will_speak(protocol) => {
-                self.keep_early(protocol, information);
+                self.keep_early(now, protocol, information);
                 if protocol == Protocol::CCP {
                     self.start_ccp(now);
                 }
@@ -157,11 +157,14 @@ impl Link {
     }
 
     /// Keeps the newest packet of each protocol: the older ones are the same request, timed out.
-    fn keep_early(&mut self, protocol: Protocol, information: &[u8]) {
+    fn keep_early(&mut self, now: Instant, protocol: Protocol, information: &[u8]) {
         self.early.retain(|(other, _)| *other != protocol);
         self.early.push((protocol, information.to_vec()));
         if let Some(peer) = &mut self.peer {
             peer.repeat_response();
+        }
+        if protocol == Protocol::CCP && self.waiting_ccp.is_some() {
+            self.start_ccp(now);
         }
     }
 
@@ -191,10 +194,14 @@ impl Link {
     fn on_ccp(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
         let (raw, packet) = interpret::<ccp::Ccp>(information)?;
         match packet.body {
-            Body::ResetRequest(_) => self.encryption.on_reset_request(now),
+            Body::ResetRequest(_) => self.on_reset_request(now, packet.identifier),
             // MPPE has no use for a Reset-Ack (RFC 3078 §8.2), but it is no offence.
             Body::ResetAck(_) => {}
             body => {
+                if matches!(&body, Body::CodeReject(rejected) if rejected.first() == Some(&code::RESET_ACK))
+                {
+                    self.encryption.peer_takes_no_reset_acks();
+                }
                 if let Some(ccp) = &mut self.ccp {
                     ccp.handle_packet(
                         now,
@@ -208,6 +215,17 @@ impl Link {
             }
         }
         Ok(())
+    }
+
+    /// Deviation (RFC 3078 §8.2 has no Reset-Ack): Linux decrypts nothing more until one comes, as
+    /// RFC 1962 §3 has it. Windows rejects the code, which does no harm.
+    fn on_reset_request(&mut self, now: Instant, identifier: u8) {
+        if self.encryption.on_reset_request(now) {
+            let mut octets = Vec::new();
+            let body = Body::ResetAck(Vec::new());
+            ccp::Packet { identifier, body }.encode(&mut octets);
+            self.send(Protocol::CCP, &octets);
+        }
     }
 
     /// RFC 1661 §5.7.

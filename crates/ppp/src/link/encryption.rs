@@ -20,6 +20,7 @@ pub(super) struct Encryption {
     ciphers: Option<(Cipher, Cipher)>,
     reset_sent: Option<Instant>,
     flushed: Option<Instant>,
+    reset_acks: bool,
 }
 
 impl Encryption {
@@ -33,6 +34,7 @@ impl Encryption {
             ciphers: None,
             reset_sent: None,
             flushed: None,
+            reset_acks: true,
         }
     }
 
@@ -91,7 +93,8 @@ impl Encryption {
     }
 
     /// The peer's Reset-Request (RFC 3078 §8.2): the next packet says that its tables are fresh.
-    pub(super) fn on_reset_request(&mut self, now: Instant) {
+    /// Returns whether the peer is to be sent a Reset-Ack.
+    pub(super) fn on_reset_request(&mut self, now: Instant) -> bool {
         let stateful = self
             .ciphers
             .is_some_and(|(send, _)| send.mode == Mode::Stateful);
@@ -101,6 +104,12 @@ impl Encryption {
                 sender.flush();
             }
         }
+        stateful && self.reset_acks
+    }
+
+    /// The peer has rejected a Reset-Ack.
+    pub(super) fn peer_takes_no_reset_acks(&mut self) {
+        self.reset_acks = false;
     }
 
     /// Whether a Reset-Request is to be sent now that a packet could not be decrypted.

@@ -163,6 +163,40 @@ fn a_yamaha_that_naks_with_other_mixtures_for_ever_ends_with_the_longest_key() {
 }
 
 #[test]
+fn a_pppd_that_hangs_up_on_another_key_length_than_its_own_is_asked_for_its_own() {
+    let all = [Strength::Bits40, Strength::Bits128];
+    let own = CcpOption::Mppe(MppeBits(0x0100_0020));
+    for early in [true, false] {
+        let mut script = Script::open(server(&[Method::MsChapV2], any_mode(&all)));
+        script.lead_to(Stage::Authenticate);
+        let request = Body::ConfigureRequest(vec![own.clone()]);
+        if early {
+            script.say::<Ccp>(50, request.clone());
+        }
+        script.peer_authenticates();
+        if !early {
+            assert!(script.try_hear::<Ccp>().is_none());
+            script.say::<Ccp>(50, request);
+        }
+        assert_eq!(script.accept::<Ccp>(), [own.clone()]);
+        assert_eq!(
+            script.hear::<Ccp>().body,
+            Body::ConfigureAck(vec![own.clone()])
+        );
+    }
+}
+
+#[test]
+fn a_peer_that_waits_for_the_first_request_of_encryption_gets_it_after_400_ms() {
+    let all = [Strength::Bits40, Strength::Bits128];
+    let mut script = Script::open(server(&[Method::MsChapV2], any_mode(&all)));
+    script.lead_to(Stage::Encryption);
+    assert!(script.try_hear::<Ccp>().is_none());
+    assert_eq!(script.wait_for_deadline(), Duration::from_millis(400));
+    assert_eq!(script.converge::<Ccp>(&[STATELESS_128]), [STATELESS_128]);
+}
+
+#[test]
 fn a_nak_of_an_option_without_a_value_is_taken_for_a_reject() {
     let mut script = Script::server_at(Stage::Establish);
     let request = script.hear::<Lcp>();
@@ -303,30 +337,84 @@ fn windows_9x_that_swaps_modes_is_offered_stateless_first() {
     );
 }
 
-#[test]
-fn a_reset_request_gets_no_reset_ack_which_windows_would_code_reject() {
-    for mode in [Mode::Stateless, Mode::Stateful] {
-        let mut script = Script::open(server(&[Method::MsChapV2], mppe(Strength::Bits128, mode)));
-        script.lead_to(Stage::Encryption);
-        let bits = if mode == Mode::Stateless {
-            0x0100_0040
-        } else {
-            0x40
-        };
-        script.converge::<Ccp>(&[CcpOption::Mppe(MppeBits(bits))]);
-        script.opens_ipcp(CLIENT);
-        script.frames.clear();
-        script.say::<Ccp>(1, Body::ResetRequest(Vec::new()));
-        script.assert_silent();
-        let mut frame = Vec::new();
-        let packet = [&[0x45, 0, 0, 20][..], &[0; 16]].concat();
-        script
-            .link
-            .seal(IpVersion::V4, &packet, &mut frame)
-            .unwrap();
-        let compressed = frame.iter().position(|octet| *octet == 0xfd).unwrap();
-        assert_ne!(frame[compressed + 1] & 0x80, 0, "the FLUSHED bit");
+/// Asks for a reset and returns whether an acknowledgment came; the next packet is fit for it.
+fn asks_for_reset(script: &mut Script, identifier: u8) -> bool {
+    script.frames.clear();
+    script.say::<Ccp>(identifier, Body::ResetRequest(Vec::new()));
+    let acknowledged = !script.frames.is_empty();
+    if acknowledged {
+        let answer = script.hear::<Ccp>();
+        assert_eq!(answer.identifier, identifier);
+        assert_eq!(answer.body, Body::ResetAck(Vec::new()));
     }
+    let mut frame = Vec::new();
+    let packet = [&[0x45, 0, 0, 20][..], &[0; 16]].concat();
+    script
+        .link
+        .seal(IpVersion::V4, &packet, &mut frame)
+        .unwrap();
+    let compressed = frame.iter().position(|octet| *octet == 0xfd).unwrap();
+    assert_ne!(frame[compressed + 1] & 0x80, 0, "the FLUSHED bit");
+    acknowledged
+}
+
+fn up_with(mode: Mode, bits: u32) -> Script {
+    let mut script = Script::open(server(&[Method::MsChapV2], mppe(Strength::Bits128, mode)));
+    script.lead_to(Stage::Encryption);
+    script.converge::<Ccp>(&[CcpOption::Mppe(MppeBits(bits))]);
+    script.opens_ipcp(CLIENT);
+    script
+}
+
+#[test]
+fn a_reset_request_in_stateful_mode_is_acknowledged_which_linux_waits_for() {
+    let mut script = up_with(Mode::Stateful, 0x40);
+    assert!(asks_for_reset(&mut script, 7));
+}
+
+#[test]
+fn reset_acks_end_when_windows_code_rejects_one() {
+    let mut script = up_with(Mode::Stateful, 0x40);
+    assert!(asks_for_reset(&mut script, 7));
+    script.say::<Ccp>(1, Body::CodeReject(vec![15, 7, 0, 4]));
+    script.wait(std::time::Duration::from_secs(1));
+    assert!(!asks_for_reset(&mut script, 8));
+    assert_eq!(script.closed(), None);
+}
+
+#[test]
+fn a_reset_request_in_stateless_mode_needs_no_answer() {
+    let mut script = up_with(Mode::Stateless, 0x0100_0040);
+    assert!(!asks_for_reset(&mut script, 7));
+}
+
+#[test]
+fn a_server_with_a_choice_of_key_lengths_asks_for_the_one_that_the_peer_names() {
+    for (asked, expected) in [(0x0100_0020, 0x0100_0020), (0x0100_0040, 0x0100_0040)] {
+        let choice = any_mode(&[Strength::Bits128, Strength::Bits40]);
+        let mut script = Script::open(server(&[Method::MsChapV2], choice));
+        script.lead_to(Stage::Encryption);
+        script.assert_silent();
+        let wish = [CcpOption::Mppe(MppeBits(asked))];
+        script.say::<Ccp>(1, Body::ConfigureRequest(wish.to_vec()));
+        let request = script.hear::<Ccp>();
+        let expected = vec![CcpOption::Mppe(MppeBits(expected))];
+        assert_eq!(request.body, Body::ConfigureRequest(expected));
+        assert_eq!(script.hear::<Ccp>().body, Body::ConfigureAck(wish.to_vec()));
+    }
+}
+
+#[test]
+fn a_server_with_a_choice_of_key_lengths_asks_first_where_the_peer_does_not() {
+    let choice = any_mode(&[Strength::Bits128, Strength::Bits40]);
+    let mut script = Script::open(server(&[Method::MsChapV2], choice));
+    script.lead_to(Stage::Encryption);
+    script.assert_silent();
+    script.wait(std::time::Duration::from_millis(400));
+    assert_eq!(
+        script.hear::<Ccp>().body,
+        Body::ConfigureRequest(vec![STATELESS_128])
+    );
 }
 
 #[test]
