@@ -258,6 +258,11 @@ impl Inner<'_> {
         }
         let mtu = self.link.mtu();
         let packet = match self.link.receive(now, frame) {
+            // The frame before this one may have brought the network up, but the owner is told of
+            // that only once all of them are through.
+            Ok(Received::Packet(version, _)) if !self.is_announced(version) => {
+                return self.count(Discard::Unexpected);
+            }
             Ok(Received::Packet(_, packet)) => packet,
             Ok(Received::Control) => return,
             Err(discard) => return self.count(discard),
@@ -276,6 +281,14 @@ impl Inner<'_> {
         self.counters.received_packets += 1;
         self.counters.received_octets += packet.len() as u64;
         sink.network(self.key, packet);
+    }
+
+    /// Whether the owner knows that packets of this version pass.
+    fn is_announced(&self, version: IpVersion) -> bool {
+        match version {
+            IpVersion::V4 => self.ipv4.is_some(),
+            IpVersion::V6 => self.ipv6.is_some(),
+        }
     }
 
     fn is_own(&self, packet: &[u8]) -> bool {

@@ -12,7 +12,7 @@ use adit_ppp::{Entropy, Ipv4Network};
 use adit_pptp::control_connection::{CallUp, CloseReason, Config, Event, Output};
 use adit_pptp::session::SessionConfig;
 use adit_pptp::{CallDownReason, CallHandle, ControlConnection, Session};
-use adit_wire::control::{DisconnectResult, OutgoingCallRequest, StopReason};
+use adit_wire::control::{DisconnectResult, Message, OutgoingCallRequest, StopReason};
 use adit_wire::gre::Header;
 
 use crate::config::client_link;
@@ -98,6 +98,18 @@ impl Pns {
         let call = call.expect("the connection is established");
         self.exchange(world);
         call
+    }
+
+    /// Asks for a call with a Call ID that is in use, which no sound PNS does.
+    pub fn request_again(&mut self, world: &mut World, call_id: u16) {
+        let mut octets = Vec::new();
+        Message::from(OutgoingCallRequest {
+            call_id,
+            window: 64,
+            ..OutgoingCallRequest::default()
+        })
+        .encode(&mut octets);
+        world.raw_write(self.id, &octets);
     }
 
     /// Clears a call (RFC 2637 §2.12) without a word on its link.
