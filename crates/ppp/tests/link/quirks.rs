@@ -6,10 +6,11 @@ use adit_ppp::MppeConfig;
 use adit_ppp::auth::Method;
 use adit_ppp::link::{CloseReason, Output, Phase};
 use adit_wire::cp::{Body, Magic};
+use adit_wire::ipcp::Ipcp;
 use adit_wire::ipv6cp::{InterfaceId, Ipv6cp, Ipv6cpOption};
 use adit_wire::lcp::{Lcp, LcpOption};
 
-use crate::common::{MAGIC, Script, Stage, client, server};
+use crate::common::{MAGIC, Script, Stage, client, server, windows_ends};
 
 /// Everything that the link sends comes back to it.
 fn loop_back(script: &mut Script) -> CloseReason {
@@ -110,14 +111,18 @@ fn after_the_end_nothing_is_said_and_nothing_is_due() {
 
 #[test]
 fn what_was_up_goes_down_before_the_end() {
-    for from_peer in [true, false] {
+    let ends: [fn(&mut Script); 4] = [
+        |script| script.say::<Lcp>(1, Body::TerminateRequest(Vec::new())),
+        // Windows gives its reason in IPCP, before LCP ends.
+        |script| script.say::<Ipcp>(1, Body::TerminateRequest(windows_ends(738))),
+        |script| script.say::<Lcp>(1, Body::CodeReject(vec![1, 1, 0, 4])),
+        |script| script.link.abandon(),
+    ];
+    for end in ends {
         let mut script = Script::server_at(Stage::Up);
-        if from_peer {
-            script.say::<Lcp>(1, Body::TerminateRequest(Vec::new()));
-        } else {
-            script.link.abandon();
-            script.collect();
-        }
+        end(&mut script);
+        script.collect();
+        script.wait(Duration::from_secs(10));
         let position = |wanted: fn(&Output) -> bool| script.events.iter().position(wanted);
         let closed = position(|event| matches!(event, Output::Closed(_)));
         assert!(position(|event| matches!(event, Output::Ipv4Down)) < closed);

@@ -178,7 +178,7 @@ fn a_pppd_that_hangs_up_on_another_key_length_than_its_own_is_asked_for_its_own(
             assert!(script.try_hear::<Ccp>().is_none());
             script.say::<Ccp>(50, request);
         }
-        assert_eq!(script.accept::<Ccp>(), [own.clone()]);
+        assert_eq!(script.accept::<Ccp>(), std::slice::from_ref(&own));
         assert_eq!(
             script.hear::<Ccp>().body,
             Body::ConfigureAck(vec![own.clone()])

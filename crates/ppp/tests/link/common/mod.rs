@@ -7,9 +7,9 @@ mod peer;
 mod script;
 
 pub(crate) use config::{
-    CLIENT, NAME, PASSWORD, SERVER, assignment, client, mppe, off, optional, server, server_with,
+    CLIENT, NAME, PASSWORD, SERVER, client, mppe, off, optional, server, server_with,
 };
-pub(crate) use entropy::{Seeded, splitmix};
+pub(crate) use entropy::splitmix;
 pub(crate) use pair::{Impairment, Pair};
 pub(crate) use peer::{
     CIPHER, Challenged, MAGIC, STATELESS_128, Stage, encrypt, response_v2, success_message,
