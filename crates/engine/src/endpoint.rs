@@ -50,6 +50,7 @@ pub struct Endpoint {
     calls: BTreeMap<u16, Call>,
     reserved: usize,
     next_generation: u32,
+    shutting_down: bool,
     router: Router,
     timers: Timers<Owner>,
     outputs: VecDeque<Output>,
@@ -80,6 +81,7 @@ impl Endpoint {
             calls: BTreeMap::new(),
             reserved: 0,
             next_generation: 1,
+            shutting_down: false,
             router: Router::default(),
             timers: Timers::new(),
             outputs: VecDeque::new(),
@@ -222,11 +224,21 @@ impl Endpoint {
         self.settle_call(now, key);
     }
 
-    /// Ends everything: PPP links say goodbye without waiting for an answer, then the control
-    /// connections are stopped.
+    /// Ends everything in order: PPP links first, each control connection when its calls are over.
+    /// [`stop_all`](Self::stop_all) ends the wait for peers that do not answer.
     pub fn shut_down(&mut self, now: Instant) {
+        self.shutting_down = true;
         let calls: Vec<CallKey> = self.calls.values().map(|call| call.key).collect();
         calls.into_iter().for_each(|key| self.hang_up(now, key));
+        let without_calls = |(id, it): (&ConnectionId, &Connection)| {
+            (it.calls.is_empty() && it.reserved.is_empty()).then_some(*id)
+        };
+        let idle: Vec<ConnectionId> = self.connections.iter().filter_map(without_calls).collect();
+        idle.into_iter().for_each(|id| self.stop(now, id));
+    }
+
+    /// Stops all control connections, whatever becomes of their calls.
+    pub fn stop_all(&mut self, now: Instant) {
         let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();
         connections.into_iter().for_each(|id| self.stop(now, id));
     }
@@ -413,7 +425,8 @@ impl Endpoint {
 
     /// Accepts a call that the peer asked for or announced, where there is room for it.
     fn take_call(&mut self, now: Instant, id: ConnectionId, handle: CallHandle) {
-        let busy = self.calls.len() + self.reserved >= self.config.maximum_calls;
+        let busy =
+            self.shutting_down || self.calls.len() + self.reserved >= self.config.maximum_calls;
         let call_id = if busy { None } else { self.free_call_id() };
         let window = self.config.session.window;
         let Some(connection) = self.connections.get_mut(&id) else {
@@ -527,8 +540,11 @@ impl Endpoint {
             self.reserved -= 1;
         }
         let key = connection.calls.remove(&handle);
+        let idle = connection.calls.is_empty() && connection.reserved.is_empty();
         if matches!(connection.purpose, Purpose::Dial(_)) {
             connection.control.stop(now, StopReason::None);
+        } else if self.shutting_down && idle {
+            connection.control.stop(now, StopReason::StopLocalShutdown);
         }
         match key.and_then(|key| self.calls.remove(&key.call_id)) {
             Some(call) => self.bury(call, why),
@@ -580,14 +596,11 @@ impl Endpoint {
         }
         let wanted = call.deadline();
         self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
-        let closed = call
-            .ending
-            .is_some()
-            .then(|| (call.connection, call.handle));
-        let result = call.ending.as_ref().map(disconnect_result);
+        let (id, handle) = (call.connection, call.handle);
+        let ended = call.ending.as_ref().map(disconnect_result);
         self.calls.insert(key.call_id, call);
         drop(entered);
-        if let Some(((id, handle), result)) = closed.zip(result) {
+        if let Some(result) = ended {
             if let Some(connection) = self.connections.get_mut(&id) {
                 let _ = connection.control.disconnect_call(now, handle, result);
             }

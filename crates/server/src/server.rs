@@ -86,8 +86,8 @@ const ETHERNET: u16 = 1500;
 /// IPv4, the longest GRE header, PPP and MPPE.
 const OVERHEAD: u16 = 20 + 16 + 4 + 4;
 
-/// How long the peers get to take leave when the server ends.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// How long the peers get to take leave of PPP when the server ends, and then of PPTP.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A server that is ready to run.
 pub struct Server {
@@ -105,10 +105,28 @@ pub struct Server {
     sessions: Sessions,
     leases: Leases,
     started: u64,
-    /// Set once the server is to end.
-    ending: Option<Instant>,
+    ending: Ending,
     gre_waits: bool,
     tun_waits: bool,
+}
+
+/// How far the end of the server has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    NotYet,
+    /// The PPP links take leave until then.
+    HangingUp(Instant),
+    /// The control connections are stopped; this is the end, whoever has not answered.
+    Stopping(Instant),
+}
+
+impl Ending {
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::NotYet => None,
+            Self::HangingUp(deadline) | Self::Stopping(deadline) => Some(deadline),
+        }
+    }
 }
 
 /// One control connection's stream and what is known of its peer.
@@ -171,7 +189,7 @@ impl Server {
             sessions: Sessions::default(),
             leases,
             started: unix_time(),
-            ending: None,
+            ending: Ending::NotYet,
             gre_waits: false,
             tun_waits: false,
             config,
@@ -259,6 +277,7 @@ impl Server {
             self.packets.handle_timeout(now, &mut self.endpoint);
             self.drain(now);
         }
+        self.end_farewell(now);
     }
 
     /// Carries out what the endpoint wants.
@@ -292,7 +311,7 @@ impl Server {
             return Some(Duration::ZERO);
         }
         let now = Instant::now();
-        [self.endpoint.deadline(), self.ending]
+        [self.endpoint.deadline(), self.ending.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -300,25 +319,38 @@ impl Server {
     }
 
     fn is_finished(&self) -> bool {
-        self.ending
-            .is_some_and(|deadline| self.connections.is_empty() || Instant::now() >= deadline)
+        match self.ending {
+            Ending::NotYet => false,
+            Ending::HangingUp(_) => self.connections.is_empty(),
+            Ending::Stopping(deadline) => self.connections.is_empty() || Instant::now() >= deadline,
+        }
     }
 
+    /// The first signal ends the server in order, a second one at once.
     fn on_signals(&mut self) {
         let now = Instant::now();
-        let count = self.signals.pending().count();
-        if count == 0 {
+        if self.signals.pending().count() == 0 {
             return;
         }
-        if self.ending.is_some() {
-            self.ending = Some(now);
+        if self.ending != Ending::NotYet {
+            self.ending = Ending::Stopping(now);
             return;
         }
         tracing::info!("ending: {} sessions are told", self.sessions.len());
-        self.ending = Some(now + FAREWELL);
+        self.ending = Ending::HangingUp(now + FAREWELL);
         self.listeners.clear();
         self.endpoint.shut_down(now);
         self.drain(now);
+    }
+
+    fn end_farewell(&mut self, now: Instant) {
+        if let Ending::HangingUp(deadline) = self.ending
+            && now >= deadline
+        {
+            self.ending = Ending::Stopping(now + FAREWELL);
+            self.endpoint.stop_all(now);
+            self.drain(now);
+        }
     }
 
     fn accept(&mut self, index: usize) {
