@@ -187,7 +187,7 @@ mod tests {
         let clear = Secret::clear("hunter2");
         assert_eq!(format!("{clear:?}"), "Clear(***)");
         let hash = Secret::NtHash(clear.nt_hash());
-        assert_eq!(format!("{hash:?}"), "NtHash(***)");
+        assert_eq!(format!("{hash:?}"), "NtHash(NtHash(***))");
     }
 
     #[test]
