@@ -138,8 +138,10 @@ impl Call {
         };
         self.session
             .handle_timeout(now, |frame| inner.frame(now, frame, sink));
+        let reply = inner.reply.take();
         self.link.handle_timeout(now);
-        if let Some(advertisement) = self.advertiser.poll(now, self.link.mtu()) {
+        let unasked = self.advertiser.poll(now, self.link.mtu());
+        for advertisement in reply.into_iter().chain(unasked) {
             self.send(now, &advertisement, &mut Vec::new(), sink);
         }
         self.acknowledge(now, sink);
