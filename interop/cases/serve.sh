@@ -233,11 +233,11 @@ serve-client-with-40-only() {
 #: adit serve and pptp-linux: a client with MS-CHAPv1 only is refused by default
 serve-client-with-mschap-v1-only() {
   expect_refusal "refuse-mschap-v2 refuse-chap refuse-pap refuse-eap require-mppe-128" \
-    'LCP terminated by peer' '(authenticat|Terminate-Request)'
+    'rcvd \[LCP TermReq .*no authentication protocol' 'no authentication protocol'
 }
 
 #: adit serve and pptp-linux: a client with PAP and CHAP-MD5 only is refused by default
 serve-client-with-pap-and-chap-md5-only() {
   expect_refusal "refuse-mschap-v2 refuse-mschap refuse-eap nomppe" \
-    'LCP terminated by peer' '(authenticat|Terminate-Request)'
+    'rcvd \[LCP TermReq .*no authentication protocol' 'no authentication protocol'
 }
