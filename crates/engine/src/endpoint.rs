@@ -230,9 +230,9 @@ impl Endpoint {
         self.shutting_down = true;
         let calls: Vec<CallKey> = self.calls.values().map(|call| call.key).collect();
         calls.into_iter().for_each(|key| self.hang_up(now, key));
-        let without_calls = |(id, it): (&ConnectionId, &Connection)| {
-            (it.calls.is_empty() && it.reserved.is_empty()).then_some(*id)
-        };
+        // A call that is not up yet has nobody to take leave of.
+        let without_calls =
+            |(id, it): (&ConnectionId, &Connection)| it.calls.is_empty().then_some(*id);
         let idle: Vec<ConnectionId> = self.connections.iter().filter_map(without_calls).collect();
         idle.into_iter().for_each(|id| self.stop(now, id));
     }
@@ -515,7 +515,11 @@ impl Endpoint {
             ids,
         };
         self.outputs.push_back(Output::Event(event));
-        self.settle_call(now, key);
+        if self.shutting_down {
+            self.hang_up(now, key);
+        } else {
+            self.settle_call(now, key);
+        }
     }
 
     /// The link's wishes, with the MRU that the path carries.

@@ -398,6 +398,7 @@ fn a_flood_of_packets_out_of_order_is_bounded_and_passes() {
         world.send_probe(0, Direction::ToServer, Version::V4, 100);
         world.run_for(MS);
     }
+    world.run_for(SECOND);
     assert_unharmed(&mut world, 50);
 }
 

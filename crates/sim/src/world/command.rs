@@ -81,7 +81,7 @@ impl World {
             if self.run_until(PATIENCE, |world| world.is_up(index)) {
                 return true;
             }
-            self.shut_down(Party::Client(index));
+            self.stop(Party::Client(index));
             self.run_for(PATIENCE);
         }
         false
@@ -111,7 +111,12 @@ impl World {
         call.is_some()
     }
 
-    /// Has a host end everything in order.
+    /// Has a host stop its control connections, without a word on its links.
+    pub fn stop(&mut self, party: Party) {
+        self.drive(party, |endpoint, now, _| endpoint.stop_all(now));
+    }
+
+    /// Has a host end everything in order, after which it takes no more calls.
     pub fn shut_down(&mut self, party: Party) {
         self.drive(party, |endpoint, now, _| endpoint.shut_down(now));
     }
