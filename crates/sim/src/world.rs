@@ -315,8 +315,13 @@ impl World {
     /// Something for the fingerprint.
     fn note(&mut self, what: u64, octets: &[u8]) {
         let time = u64::try_from(self.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let words = [what, time].into_iter();
-        for word in words.chain(octets.iter().map(|octet| u64::from(*octet))) {
+        let words = octets.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            let (used, _) = word.split_at_mut(chunk.len());
+            used.copy_from_slice(chunk);
+            u64::from_le_bytes(word)
+        });
+        for word in [what, time].into_iter().chain(words) {
             self.fingerprint = (self.fingerprint ^ word).wrapping_mul(0x0100_0000_01b3);
         }
     }

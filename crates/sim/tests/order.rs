@@ -169,7 +169,7 @@ fn packets_that_overtake_the_negotiation_are_not_handed_out_before_it_ends() {
         ..Impairment::NONE
     };
     let mut early = 0;
-    for seed in 50_600..50_900 {
+    for seed in 50_600..50_750 {
         let mut world = World::new(WorldConfig::new(seed, 1).impaired(path));
         world.connect(0);
         for _ in 0..600 {
@@ -188,7 +188,7 @@ fn packets_that_overtake_the_negotiation_are_not_handed_out_before_it_ends() {
         let up = world.run_until(SECOND * 30, |world| world.is_up(0));
         assert!(up, "seed {seed}");
     }
-    assert!(early > 2_000, "{early}");
+    assert!(early > 1_000, "{early}");
 }
 
 fn report(world: &World) -> adit_pptp::session::Stats {
