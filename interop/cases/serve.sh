@@ -193,7 +193,7 @@ serve-ipv6() {
 }
 
 has_advertised_address() {
-  ip -n "$1" -6 -br address show dev ppp0 scope global | grep -q '2001:db8:1:'
+  grep -q '2001:db8:1:' <<<"$(ip -n "$1" -6 -br address show dev ppp0 scope global)"
 }
 
 #: adit serve and pptp-linux: the server is stopped during a session

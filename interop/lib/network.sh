@@ -25,7 +25,7 @@ cable() {
 
 # The kernel gives an interface its link-local address once the cable has a carrier.
 cable_end_is_ready() {
-  ip -n "$1" -br address show dev "$2" | grep -q ' UP .*fe80::'
+  grep -q ' UP .*fe80::' <<<"$(ip -n "$1" -br address show dev "$2")"
 }
 
 make_network() {

@@ -10,7 +10,7 @@ expect_ping() {
 }
 
 port_is_open() {
-  ip netns exec "$1" ss -Hltn "sport = :$2" | grep -q .
+  [ -n "$(ip netns exec "$1" ss -Hltn "sport = :$2")" ]
 }
 
 # expect_transfer FROM TO TO_ADDRESS: sends a file by TCP and compares what arrives.

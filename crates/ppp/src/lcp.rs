@@ -76,6 +76,8 @@ pub(crate) struct LcpPolicy {
     /// Methods that we are willing to use ourselves.
     willing: Vec<Method>,
     peer: Agreed,
+    /// A method that the peer wanted was not one of ours.
+    declined: bool,
     same_magic: u32,
     /// Set where negotiation failed for a reason worth telling.
     pub(crate) obstacle: Option<Obstacle>,
@@ -113,6 +115,7 @@ impl LcpPolicy {
                 peer_mru: DEFAULT_MRU,
                 ..Agreed::default()
             },
+            declined: false,
             same_magic: 0,
             obstacle: None,
             entropy: Seed(entropy),
@@ -170,12 +173,20 @@ impl LcpPolicy {
         Judgement::Nak(LcpOption::MagicNumber(self.entropy.0.nonzero_u32()))
     }
 
-    fn judge_authentication(&self, wanted: &Authentication) -> Judgement {
+    fn judge_authentication(&mut self, wanted: &Authentication) -> Judgement {
         match (Method::from_wire(wanted), self.willing.first()) {
             (_, None) => Judgement::Refuse,
             (Some(method), _) if self.willing.contains(&method) => Judgement::Take,
-            (_, Some(best)) => Judgement::Nak(LcpOption::Authentication(best.to_wire())),
+            (_, Some(best)) => {
+                self.declined = true;
+                Judgement::Nak(LcpOption::Authentication(best.to_wire()))
+            }
         }
+    }
+
+    /// Whether the peer wanted a method that we do not use, and then none instead of ours.
+    pub(crate) fn is_left_without_authentication(&self) -> bool {
+        self.declined && self.peer.authenticate_us.is_none()
     }
 
     fn accept(&mut self, options: &[LcpOption]) {

@@ -57,7 +57,9 @@ impl Link {
                     .map(|method| Peer::new(now, method, credentials.clone(), seed));
             }
         }
-        if self.authenticator.is_none() && self.peer.is_none() {
+        if self.lcp.policy.is_left_without_authentication() {
+            self.terminate(now, CloseReason::AuthenticationProtocol);
+        } else if self.authenticator.is_none() && self.peer.is_none() {
             self.on_authenticated(now, Outcome::default());
         }
     }

@@ -15,7 +15,7 @@ use adit_wire::mschap::ResponseV2;
 
 use crate::common::{
     CIPHER, CLIENT, MAGIC, NAME, PASSWORD, SERVER, STATELESS_128, Script, Stage, client, encrypt,
-    mppe, success_message,
+    mppe, off, success_message,
 };
 
 const NONE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
@@ -273,4 +273,18 @@ fn a_server_that_goes_silent_while_it_checks_the_password_is_given_up_in_time() 
     script.challenges(1, &[0x31; 16]);
     script.wait(Duration::from_secs(120));
     assert_eq!(script.closed(), Some(CloseReason::SetupTimeout));
+}
+
+#[test]
+fn a_server_that_drops_its_demand_rather_than_take_our_method_is_left() {
+    let mut script = Script::open(client(&[Method::MsChapV2], off()));
+    script.accept::<Lcp>();
+    let pap = [LcpOption::Authentication(Authentication::Pap)];
+    let ours = vec![LcpOption::Authentication(Authentication::MsChapV2)];
+    assert_eq!(script.request::<Lcp>(&pap), Body::ConfigureNak(ours));
+    script.agree::<Lcp>(&[]);
+    let farewell = script.hear::<Lcp>();
+    assert!(matches!(farewell.body, Body::TerminateRequest(_)));
+    script.say::<Lcp>(farewell.identifier, Body::TerminateAck(Vec::new()));
+    assert_eq!(script.closed(), Some(CloseReason::AuthenticationProtocol));
 }
