@@ -218,6 +218,11 @@ impl<P: OptionPolicy> Negotiator<P> {
         matches!(self.state, State::Closed | State::Stopped)
     }
 
+    /// Why the layer finishes, or will have finished.
+    pub(crate) fn finish(&self) -> Finish {
+        self.finish
+    }
+
     /// Whether a Terminate-Request of ours is out.
     pub(crate) fn is_terminating(&self) -> bool {
         matches!(self.state, State::Closing | State::Stopping)
@@ -258,6 +263,10 @@ impl<P: OptionPolicy> Negotiator<P> {
         self.deadline = None;
         if self.restarts_left > 0 && self.rounds < MAX_ROUNDS {
             self.run(now, Event::TimeoutRetry);
+        } else if self.state == State::AckSent {
+            // Deviation (RFC 1661 §4.1, TO-): the peer may take the layer for up, its last Ack having
+            // been lost; it is told that it is not.
+            self.run(now, Event::Close);
         } else {
             self.run(now, Event::TimeoutGiveUp);
         }

@@ -176,6 +176,11 @@ impl Link {
         self.settle(now);
     }
 
+    /// Why the link ends, from the moment when it begins to take leave until [`Output::Closed`].
+    pub fn closing(&self) -> Option<&CloseReason> {
+        self.closing.as_ref()
+    }
+
     /// The path to the peer is gone: no frame is sent any more.
     pub fn abandon(&mut self) {
         self.outputs.clear();
@@ -381,7 +386,7 @@ impl Link {
             Signal::Send(mut packet) => {
                 if let Body::TerminateRequest(data) = &mut packet.body {
                     // LCP may end by itself, where its options cannot be agreed on.
-                    self.take_leave(self.lcp_failure(Finish::NoAgreement));
+                    self.take_leave(self.lcp_failure(self.lcp.finish()));
                     data.clone_from(&self.farewell);
                 }
                 self.send_lcp(&packet);

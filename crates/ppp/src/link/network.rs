@@ -10,7 +10,7 @@ use crate::NegotiationTimers;
 use crate::ccp::EncryptionPolicy;
 use crate::ipcp::IpcpPolicy;
 use crate::ipv6cp::Ipv6cpPolicy;
-use crate::negotiator::{Negotiator, OptionPolicy, Signal};
+use crate::negotiator::{Finish, Negotiator, OptionPolicy, Signal};
 
 /// Which network-layer protocols the owner was told to be up.
 #[derive(Debug, Clone, Copy, Default)]
@@ -88,8 +88,9 @@ impl Link {
                 self.outputs.push_back(Output::Ipv4Up(network));
             }
             Signal::Down => self.announce_ipv4_down(),
-            Signal::Finished(_) => {
-                if !self.is_up(IpVersion::V6) {
+            Signal::Finished(finish) => {
+                // A peer that leaves IPCP unanswered may take it for up.
+                if finish == Finish::NoAnswer || !self.is_up(IpVersion::V6) {
                     self.terminate(now, CloseReason::NoNetwork);
                 }
             }

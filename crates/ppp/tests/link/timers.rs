@@ -8,7 +8,7 @@ use adit_ppp::{LinkConfig, MppeConfig, NegotiationTimers};
 use adit_wire::ccp::{Ccp, CcpOption};
 use adit_wire::cp::Body;
 use adit_wire::ipcp::{Ipcp, IpcpOption};
-use adit_wire::ipv6cp::Ipv6cp;
+use adit_wire::ipv6cp::{InterfaceId, Ipv6cp, Ipv6cpOption};
 use adit_wire::lcp::{Lcp, LcpOption};
 
 use crate::common::{CLIENT, MAGIC, STATELESS_128, Script, Stage, server};
@@ -205,11 +205,49 @@ fn an_address_that_is_never_agreed_on_ends_the_link() {
 }
 
 #[test]
+fn a_peer_that_may_take_a_layer_for_up_is_told_when_it_is_given_up() {
+    let mut script = Script::open(config());
+    script.lead_to(Stage::Network);
+    script.agree::<Ipv6cp>(&[identifier()]);
+    script.opens_ipcp(CLIENT);
+    script.frames.clear();
+    script.wait(Duration::from_secs(15));
+    script.frames.clear();
+    script.wait(Duration::from_secs(5));
+    assert!(matches!(
+        script.hear::<Ipv6cp>().body,
+        Body::TerminateRequest(_)
+    ));
+    assert_eq!(script.closed(), None);
+}
+
+#[test]
+fn a_peer_that_leaves_ipcp_unanswered_is_left_even_where_ipv6_is_up() {
+    let mut script = Script::open(config());
+    script.lead_to(Stage::Network);
+    script.converge::<Ipv6cp>(&[identifier()]);
+    script.agree::<Ipcp>(&[IpcpOption::Address(CLIENT)]);
+    script.wait(Duration::from_secs(20));
+    assert_eq!(script.hang_up(), CloseReason::NoNetwork);
+}
+
+#[test]
+fn a_peer_that_never_acknowledges_lcp_is_told_that_it_is_given_up() {
+    let mut script = Script::open(config());
+    script.agree::<Lcp>(&[LcpOption::MagicNumber(MAGIC)]);
+    script.wait(Duration::from_secs(16));
+    assert_eq!(script.hang_up(), CloseReason::NoAnswer);
+}
+
+fn identifier() -> Ipv6cpOption {
+    Ipv6cpOption::InterfaceId(InterfaceId([4; 8]))
+}
+
+#[test]
 fn a_link_lives_on_ipv6_alone_until_that_ends_too() {
     let mut script = Script::open(config());
     script.lead_to(Stage::Network);
-    let id = adit_wire::ipv6cp::InterfaceId([4; 8]);
-    script.converge::<Ipv6cp>(&[adit_wire::ipv6cp::Ipv6cpOption::InterfaceId(id)]);
+    script.converge::<Ipv6cp>(&[identifier()]);
     let request = script.hear::<Ipcp>();
     let Body::ConfigureRequest(options) = request.body else {
         panic!("no request")
