@@ -80,7 +80,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<Code> {
         match self.command {
             Command::Serve(args) => serve::run(args),
-            Command::Connect(args) => connect::run(args),
+            Command::Connect(args) => connect::run(&args),
             Command::Inspect(args) => inspect::run(args),
             Command::User(args) => user::run(args),
             Command::Sessions(args) => sessions::run(&args),

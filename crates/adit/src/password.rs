@@ -31,16 +31,37 @@ pub fn from_stdin() -> anyhow::Result<Zeroizing<String>> {
     first_line(io::stdin().lock()).context("no password came from standard input")
 }
 
+/// A password to log in with, and where it came from.
+pub struct Login {
+    /// The password.
+    pub password: Zeroizing<String>,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Where a password came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A file or the environment.
+    Given,
+    /// The user, who can be asked again.
+    Typed,
+}
+
 /// The password to log in with: from the file, else from `ADIT_PASSWORD`, else from a prompt.
 ///
 /// # Errors
 /// There is none.
-pub fn for_login(user: &str, file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
+pub fn for_login(user: &str, file: Option<&Path>) -> anyhow::Result<Login> {
+    let given = |password| Login {
+        password,
+        origin: Origin::Given,
+    };
     if let Some(path) = file {
-        return from_file(path);
+        return from_file(path).map(given);
     }
     match std::env::var(VARIABLE) {
-        Ok(password) => return checked(Zeroizing::new(password)),
+        Ok(password) => return checked(Zeroizing::new(password)).map(given),
         Err(std::env::VarError::NotUnicode(_)) => {
             return Err(Coded::usage(format!("{VARIABLE} is not in UTF-8")));
         }
@@ -51,7 +72,18 @@ pub fn for_login(user: &str, file: Option<&Path>) -> anyhow::Result<Zeroizing<St
             "there is no terminal to ask for the password of `{user}`; use --password-file or {VARIABLE}"
         )));
     }
-    checked(prompt(&format!("Password of {user}: "))?)
+    Ok(Login {
+        password: from_prompt(&format!("Password of {user}: "))?,
+        origin: Origin::Typed,
+    })
+}
+
+/// A password from the terminal.
+///
+/// # Errors
+/// There is no terminal, or what was typed is no password.
+pub fn from_prompt(text: &str) -> anyhow::Result<Zeroizing<String>> {
+    checked(prompt(text)?)
 }
 
 /// A new password, asked for twice.
