@@ -20,7 +20,10 @@ pub struct Framer {
 
 /// What the stream held next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "taken apart at once, never stored in numbers")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart at once, never stored in numbers"
+)]
 pub enum Framed {
     /// A message.
     Message(Message),
