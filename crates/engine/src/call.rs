@@ -8,6 +8,7 @@ use adit_pptp::{CallHandle, Session};
 use adit_wire::frame::Described;
 use adit_wire::gre::MAX_HEADER_LENGTH;
 use adit_wire::ppp::{Encapsulation, Protocol};
+use ipnet::Ipv6Net;
 use tracing::{Span, debug, trace};
 
 use crate::advertise::Advertiser;
@@ -57,6 +58,8 @@ pub(crate) struct Call {
     pub(crate) advertiser: Advertiser,
     pub(crate) ipv4: Option<Ipv4Network>,
     pub(crate) ipv6: Option<Ipv6Network>,
+    /// The prefix that leads to the peer, while IPv6 is up.
+    pub(crate) prefix: Option<Ipv6Net>,
     /// Why the link closed, once it has.
     pub(crate) ending: Option<CallEnd>,
     pub(crate) counters: CallCounters,
@@ -102,7 +105,9 @@ impl Call {
             link: &mut self.link,
             ipv4: self.ipv4,
             ipv6: self.ipv6,
+            prefix: self.prefix,
             advertiser: &self.advertiser,
+            span: &self.span,
             counters: &mut self.counters,
             policy,
             reply: None,
@@ -131,7 +136,9 @@ impl Call {
             link: &mut self.link,
             ipv4: self.ipv4,
             ipv6: self.ipv6,
+            prefix: self.prefix,
             advertiser: &self.advertiser,
+            span: &self.span,
             counters: &mut self.counters,
             policy,
             reply: None,
@@ -246,7 +253,9 @@ struct Inner<'a> {
     link: &'a mut Link,
     ipv4: Option<Ipv4Network>,
     ipv6: Option<Ipv6Network>,
+    prefix: Option<Ipv6Net>,
     advertiser: &'a Advertiser,
+    span: &'a Span,
     counters: &'a mut CallCounters,
     policy: DataPolicy,
     /// An advertisement that the peer asked for.
@@ -255,15 +264,22 @@ struct Inner<'a> {
 
 impl Inner<'_> {
     fn frame(&mut self, now: Instant, frame: &mut [u8], sink: &mut impl Sink) {
-        if is_control(frame) {
+        let _entered = is_control(frame).then(|| {
+            let entered = self.span.enter();
             debug!("received {}", Described(frame));
-        }
+            entered
+        });
         let mtu = self.link.mtu();
         let packet = match self.link.receive(now, frame) {
             // The frame before this one may have brought the network up, but the owner is told of
             // that only once all of them are through.
             Ok(Received::Packet(version, _)) if !self.is_announced(version) => {
                 return self.count(Discard::Unexpected);
+            }
+            // Whoever gets it goes by its first four bits.
+            Ok(Received::Packet(version, packet)) if IpVersion::of(packet) != Some(version) => {
+                self.counters.malformed += 1;
+                return;
             }
             Ok(Received::Packet(_, packet)) => packet,
             Ok(Received::Control) => return,
@@ -300,7 +316,7 @@ impl Inner<'_> {
                 let link_local = self
                     .ipv6
                     .is_some_and(|network| network.peer.link_local() == source);
-                let in_prefix = self.advertiser.prefix().is_some_and(|prefix| {
+                let in_prefix = self.prefix.is_some_and(|prefix| {
                     upper_half(prefix.network()) == upper_half(source) && !is_link_local(source)
                 });
                 link_local || in_prefix
@@ -322,7 +338,7 @@ impl Inner<'_> {
             Discard::Undecryptable(_) => &mut self.counters.undecryptable,
         };
         *counter += 1;
-        trace!(%discard, "dropped a frame");
+        trace!(parent: self.span, %discard, "dropped a frame");
     }
 }
 

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use adit_ppp::auth::Ticket;
+use adit_ppp::auth::{Ticket, Verdict};
 use adit_ppp::link::{self, Link};
 use adit_ppp::{Entropy, Ipv4Network, Ipv6Network};
 use adit_pptp::control_connection::{self, CallUp, PeerInformation};
@@ -163,8 +163,6 @@ impl Endpoint {
             self.foreign_packets += 1;
             return;
         }
-        let span = call.span.clone();
-        let _entered = span.enter();
         call.receive(now, packet, policy, sink);
         call.acknowledge(now, sink);
         let key = call.key;
@@ -195,7 +193,9 @@ impl Endpoint {
     /// The answer to [`Event::Authenticate`].
     pub fn answer(&mut self, now: Instant, key: CallKey, ticket: Ticket, answer: Answer) {
         if let Some(call) = self.call_mut(key) {
-            call.advertiser.configure(answer.router);
+            if matches!(answer.verdict, Verdict::Accept(_)) {
+                call.advertiser.configure(answer.router);
+            }
             let span = call.span.clone();
             let _entered = span.enter();
             call.link.answer(now, ticket, answer.verdict);
@@ -500,6 +500,7 @@ impl Endpoint {
             advertiser: Advertiser::default(),
             ipv4: None,
             ipv6: None,
+            prefix: None,
             ending: None,
             counters: CallCounters::default(),
         };
@@ -586,13 +587,22 @@ impl Endpoint {
 
     /// Carries out what a call's link wants, until it wants nothing more.
     fn settle_call(&mut self, now: Instant, key: CallKey) {
+        let Some(call) = self
+            .calls
+            .get_mut(&key.call_id)
+            .filter(|call| call.key == key)
+        else {
+            return;
+        };
+        if !call.link.has_output() && call.ending.is_none() {
+            // Data packets end here.
+            let wanted = call.deadline();
+            self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
+            return;
+        }
         let Some(mut call) = self.calls.remove(&key.call_id) else {
             return;
         };
-        if call.key != key {
-            self.calls.insert(key.call_id, call);
-            return;
-        }
         let span = call.span.clone();
         let entered = span.enter();
         while let Some(output) = call.link.poll_output() {
@@ -674,7 +684,8 @@ impl Endpoint {
     fn ipv6_up(&mut self, now: Instant, call: &mut Call, network: Ipv6Network) {
         call.ipv6 = Some(network);
         self.router.add_link_local(network.peer, call.key);
-        if let Some(prefix) = call.advertiser.prefix() {
+        call.prefix = call.advertiser.prefix();
+        if let Some(prefix) = call.prefix {
             self.router.add_prefix(prefix, call.key);
         }
         call.advertiser.start(now, network);
@@ -684,7 +695,7 @@ impl Endpoint {
         if let Some(network) = call.ipv6.take() {
             self.router.remove_link_local(network.peer, call.key);
         }
-        if let Some(prefix) = call.advertiser.prefix() {
+        if let Some(prefix) = call.prefix.take() {
             self.router.remove_prefix(prefix, call.key);
         }
         call.advertiser.stop();

@@ -1,5 +1,7 @@
 //! IPv6 addresses beyond the link-local one.
 
+use adit_engine::Destination;
+use adit_ppp::link::Role;
 use adit_sim::Routing;
 use adit_sim::netem::Impairment;
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
@@ -114,4 +116,26 @@ fn addresses_of_the_advertised_prefix_are_routed_both_ways() {
         let (arrived, _) = pass(&mut world, direction, packet.clone());
         assert_eq!(arrived, [packet]);
     }
+}
+
+#[test]
+fn a_prefix_leads_nowhere_once_its_peer_is_refused_when_challenged_again() {
+    let mut config = routed(60_903);
+    let Role::Server(authenticator) = &mut config.server.link.role else {
+        panic!("a server authenticates");
+    };
+    authenticator.rechallenge = Some(SECOND * 60);
+    let mut world = World::new(config);
+    assert!(world.bring_up(0));
+    let inside = Ipv6Addr::new(0xfd00, 0x64, 0, 2, 0, 0, 0, 9);
+    let packet = echo_v6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), inside, 64);
+    let route = |world: &World| world.server().unwrap().route(&packet);
+    assert_ne!(route(&world), Destination::Unknown);
+    let changed = format!("not {}", adit_sim::password(0));
+    world
+        .directory()
+        .set_password(&adit_sim::user_name(0), &changed);
+    world.run_for(SECOND * 120);
+    assert_eq!(world.call(Party::Server, 0), None);
+    assert_eq!(route(&world), Destination::Unknown);
 }
