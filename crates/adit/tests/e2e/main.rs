@@ -1,0 +1,30 @@
+//! A real server and real clients, on hosts made of network namespaces.
+
+#[cfg(test)]
+mod adit;
+#[cfg(test)]
+mod encryption;
+#[cfg(test)]
+mod endings;
+#[cfg(test)]
+mod impaired;
+#[cfg(test)]
+mod ipv6;
+#[cfg(test)]
+mod lab;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod many;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod routes;
+#[cfg(test)]
+mod sizes;
+#[cfg(test)]
+mod start;
+#[cfg(test)]
+mod traffic;
+#[cfg(test)]
+mod wire;
