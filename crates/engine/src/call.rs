@@ -235,12 +235,8 @@ impl Call {
         if split.is_ok() {
             return;
         }
-        let from = match IpVersion::of(packet) {
-            Some(IpVersion::V4) => self.ipv4.map(|network| IpAddr::V4(network.local)),
-            _ => self
-                .ipv6
-                .map(|network| IpAddr::V6(network.local.link_local())),
-        };
+        // An address of this host would be refused as a martian, and a link-local one not forwarded.
+        let from = adit_ip::header::destination(packet);
         if let Some(mut answer) = from.and_then(|from| icmp::too_big(packet, mtu, from)) {
             sink.network(self.key, &mut answer);
         }

@@ -567,6 +567,8 @@ impl Endpoint {
     fn bury(&mut self, mut call: Call, why: CallDownReason) {
         let report = Box::new(call.report());
         self.timers.disarm(Owner::Call(call.key), &mut call.armed);
+        // Who has already begun to take leave knows more than the control connection does.
+        let leaving = call.link.closing().cloned().map(CallEnd::Link);
         call.link.abandon();
         while let Some(output) = call.link.poll_output() {
             match output {
@@ -575,7 +577,8 @@ impl Endpoint {
                 _ => {}
             }
         }
-        let why = call.ending.take().unwrap_or(CallEnd::Control(why));
+        let ending = call.ending.take().or(leaving);
+        let why = ending.unwrap_or(CallEnd::Control(why));
         let event = Event::CallDown {
             call: call.key,
             connection: call.connection,
