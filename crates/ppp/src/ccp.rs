@@ -13,7 +13,7 @@ pub enum EncryptionPolicy {
     /// No network-layer packet passes in the clear; a peer that will not encrypt is refused.
     #[default]
     Required,
-    /// Encrypted where the peer can.
+    /// Encrypted where the peer can; a link that was encrypted never goes on in the clear.
     Optional,
     /// Never.
     Off,

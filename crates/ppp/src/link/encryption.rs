@@ -18,6 +18,8 @@ pub(super) struct Encryption {
     pub(super) sender: Option<Sender>,
     pub(super) receiver: Option<Receiver>,
     ciphers: Option<(Cipher, Cipher)>,
+    /// Whether packets were encrypted since LCP came up, and are not.
+    interrupted: bool,
     reset_sent: Option<Instant>,
     flushed: Option<Instant>,
     reset_acks: bool,
@@ -32,6 +34,7 @@ impl Encryption {
             sender: None,
             receiver: None,
             ciphers: None,
+            interrupted: false,
             reset_sent: None,
             flushed: None,
             reset_acks: true,
@@ -71,14 +74,28 @@ impl Encryption {
         self.sender = Some(Sender::new(sending, send.mode));
         self.receiver = Some(Receiver::new(receiving, receive.mode, self.receiver_config));
         self.ciphers = Some((send, receive));
+        self.interrupted = false;
         true
     }
 
-    /// CCP went down.
-    pub(super) fn stop(&mut self) {
+    /// CCP went down, but LCP did not.
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted |= self.ciphers.is_some();
         self.sender = None;
         self.receiver = None;
         self.ciphers = None;
+    }
+
+    /// LCP went down.
+    pub(super) fn stop(&mut self) {
+        self.interrupt();
+        self.interrupted = false;
+    }
+
+    /// Whether the link cannot go on without encryption: where it is required, and where it was in
+    /// use, so that no forged packet of CCP lays the link open.
+    pub(super) fn is_needed(&self) -> bool {
+        self.policy == EncryptionPolicy::Required || self.interrupted
     }
 
     /// The ciphers in use, sending first.
@@ -86,10 +103,10 @@ impl Encryption {
         self.ciphers
     }
 
-    /// Whether packets may pass unencrypted: only where nobody asked for encryption, and never
-    /// beside encrypted ones.
+    /// Whether packets may pass unencrypted: never where encryption is required, nor beside or after
+    /// encrypted ones.
     pub(super) fn allows_clear(&self) -> bool {
-        self.policy != EncryptionPolicy::Required && self.ciphers.is_none()
+        !self.is_needed() && self.ciphers.is_none()
     }
 
     /// The peer's Reset-Request (RFC 3078 §8.2): the next packet says that its tables are fresh.

@@ -7,7 +7,6 @@ use adit_wire::ppp::Protocol;
 
 use super::{CloseReason, Farewell, IpVersion, Link, LinkConfig, NoEncryption, Output};
 use crate::NegotiationTimers;
-use crate::ccp::EncryptionPolicy;
 use crate::ipcp::IpcpPolicy;
 use crate::ipv6cp::Ipv6cpPolicy;
 use crate::negotiator::{Finish, Negotiator, OptionPolicy, Signal};
@@ -38,11 +37,8 @@ impl Link {
                     self.without_encryption(now);
                 }
             }
-            Signal::Down => self.encryption.stop(),
-            Signal::Finished(_) => {
-                self.encryption.stop();
-                self.without_encryption(now);
-            }
+            Signal::Down => self.encryption.interrupt(),
+            Signal::Finished(_) => self.without_encryption(now),
             Signal::PeerTerminates(data) => self.on_layer_terminated(now, Farewell { data }),
             other => self.send_signal(other, Protocol::CCP),
         }
@@ -50,11 +46,10 @@ impl Link {
     }
 
     fn without_encryption(&mut self, now: Instant) {
-        match self.encryption.policy {
-            EncryptionPolicy::Required => {
-                self.terminate(now, CloseReason::NoEncryption(NoEncryption::PeerRefuses));
-            }
-            EncryptionPolicy::Optional | EncryptionPolicy::Off => self.start_network(now),
+        if self.encryption.is_needed() {
+            self.terminate(now, CloseReason::NoEncryption(NoEncryption::PeerRefuses));
+        } else {
+            self.start_network(now);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use adit_crypto::mppe_keys::Strength;
 use adit_ppp::MppeConfig;
 use adit_ppp::auth::Method;
-use adit_ppp::link::{CloseReason, IpVersion, NoEncryption, Output, Phase, SealError};
+use adit_ppp::link::{CloseReason, Discard, IpVersion, NoEncryption, Output, Phase, SealError};
 use adit_ppp::mppe::Mode;
 use adit_wire::ccp::Ccp;
 use adit_wire::cp::Body;
@@ -21,6 +21,14 @@ use crate::common::{
 
 fn packet() -> Vec<u8> {
     [&[0x45, 0, 0, 40][..], &[0; 36]].concat()
+}
+
+/// A server whose link is up and encrypts.
+fn encrypting(policy: MppeConfig) -> Script {
+    let mut script = Script::open(server(&[Method::MsChapV2], policy));
+    script.lead_to(Stage::Up);
+    assert!(script.link.summary().encryption.is_some());
+    script
 }
 
 fn asks_again() -> Body<LcpOption> {
@@ -118,29 +126,34 @@ fn addresses_of_an_earlier_authentication_are_not_used_again() {
 
 #[test]
 fn encryption_negotiates_again_and_nothing_passes_in_the_clear_meanwhile() {
-    let mut script = Script::server_at(Stage::Up);
-    script.say::<Ccp>(40, Body::ConfigureRequest(vec![STATELESS_128]));
-    let mut out = Vec::new();
-    let sealed = script.link.seal(IpVersion::V4, &packet(), &mut out);
-    assert_eq!(sealed, Err(SealError::NoEncryption));
-    let clear = [&[0xff, 3, 0, 0x21][..], &packet()].concat();
-    assert!(script.frame(clear).is_err());
-    script.accept::<Ccp>();
-    script
-        .link
-        .seal(IpVersion::V4, &packet(), &mut out)
-        .unwrap();
-    assert!(script.events.is_empty());
+    for policy in [MppeConfig::default(), optional()] {
+        let mut script = encrypting(policy);
+        script.say::<Ccp>(40, Body::ConfigureRequest(vec![STATELESS_128]));
+        let mut out = Vec::new();
+        let sealed = script.link.seal(IpVersion::V4, &packet(), &mut out);
+        assert_eq!(sealed, Err(SealError::NoEncryption));
+        let clear = [&[0xff, 3, 0, 0x21][..], &packet()].concat();
+        assert_eq!(script.frame(clear), Err(Discard::ClearText));
+        script.accept::<Ccp>();
+        script
+            .link
+            .seal(IpVersion::V4, &packet(), &mut out)
+            .unwrap();
+        assert!(script.link.summary().encryption.is_some());
+        assert!(script.events.is_empty());
+    }
 }
 
 #[test]
-fn encryption_that_goes_down_for_good_ends_the_link_where_it_is_required() {
-    let mut script = Script::server_at(Stage::Up);
-    script.say::<Ccp>(40, Body::TerminateRequest(Vec::new()));
-    assert_eq!(script.hear::<Ccp>().body, Body::TerminateAck(Vec::new()));
-    script.wait(Duration::from_secs(3));
-    let reason = CloseReason::NoEncryption(NoEncryption::PeerRefuses);
-    assert_eq!(script.hang_up(), reason);
+fn encryption_that_goes_down_for_good_ends_the_link() {
+    for policy in [MppeConfig::default(), optional()] {
+        let mut script = encrypting(policy);
+        script.say::<Ccp>(40, Body::TerminateRequest(Vec::new()));
+        assert_eq!(script.hear::<Ccp>().body, Body::TerminateAck(Vec::new()));
+        script.wait(Duration::from_secs(3));
+        let reason = CloseReason::NoEncryption(NoEncryption::PeerRefuses);
+        assert_eq!(script.hang_up(), reason);
+    }
 }
 
 #[test]
