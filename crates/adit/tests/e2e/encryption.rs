@@ -3,7 +3,7 @@
 use adit_net::namespace::{Host, Lab};
 
 use crate::adit::{Client, INNER_CLIENT, INNER_SERVER, PASSWORD, Server, refused};
-use crate::lab::{CLIENT, SERVER, in_lab, on_two_hosts};
+use crate::lab::{CLIENT, SERVER, in_lab, link_local, on_two_hosts};
 use crate::traffic::{address, both_answer, ping, transfer_both_ways};
 use crate::wire::Wire;
 
@@ -26,6 +26,13 @@ fn traffic_with(hosts: (&Host, &Host), strength: &str, mode: &str) {
     assert!(told.is_some_and(|told| told.contains(&words)));
 
     both_answer((server_host, INNER_SERVER), (client_host, INNER_CLIENT));
+    let v6_server = format!(
+        "{}%{}",
+        link_local(server_host, "adit0").0,
+        client.interface
+    );
+    let v6_client = format!("{}%adit0", client.ipv6.unwrap());
+    both_answer((server_host, &v6_server), (client_host, &v6_client));
     let (inner_server, inner_client) = (address(INNER_SERVER), address(INNER_CLIENT));
     transfer_both_ways(
         (server_host, inner_server),

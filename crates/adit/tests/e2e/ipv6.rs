@@ -2,35 +2,20 @@
 
 use std::net::Ipv6Addr;
 
-use adit_net::namespace::Host;
 use adit_net::netlink::Address;
 
 use crate::adit::{Client, Server};
-use crate::lab::{network, on_two_hosts};
+use crate::lab::{link_local, network, on_two_hosts};
 use crate::program::Program;
 use crate::traffic::{address, on_link, ping, transfer};
-
-/// The server's own link-local address on its tunnel interface, and the number of that link.
-fn tunnel(host: &Host, interface: &str) -> (Ipv6Addr, u32) {
-    let mut netlink = host.netlink();
-    let link = netlink.link_by_name(interface).unwrap().index;
-    let addresses = netlink.addresses().unwrap();
-    let link_local = addresses.iter().find_map(|address| match address.local {
-        std::net::IpAddr::V6(v6) if address.interface == link && v6.is_unicast_link_local() => {
-            Some(v6)
-        }
-        _ => None,
-    });
-    (link_local.unwrap(), link)
-}
 
 #[test]
 fn link_local_traffic_passes_both_ways() {
     on_two_hosts(|server_host, client_host| {
         let server = Server::start(server_host, "");
         let client = Client::connect(client_host, &[]);
-        let (server_address, server_link) = tunnel(server_host, "adit0");
-        let (client_address, client_link) = tunnel(client_host, &client.interface);
+        let (server_address, server_link) = link_local(server_host, "adit0");
+        let (client_address, client_link) = link_local(client_host, &client.interface);
         assert_eq!(client.ipv6, Some(client_address));
         assert_ne!(server_address, client_address);
         let scoped = |address: Ipv6Addr, interface: &str| format!("{address}%{interface}");

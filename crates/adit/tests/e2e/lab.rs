@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::fmt::Display;
 use std::io::{Write, stderr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::process::{Command, Stdio};
 
 use adit_net::capability::{Need, check};
@@ -56,6 +57,19 @@ pub(crate) fn two_hosts(lab: &mut Lab) -> (Host, Host, Cable) {
 
 pub(crate) fn network(address: &str, length: u8) -> IpNet {
     IpNet::new(address.parse().unwrap(), length).unwrap()
+}
+
+/// A host's link-local address on an interface, and the number of that link.
+pub(crate) fn link_local(host: &Host, interface: &str) -> (Ipv6Addr, u32) {
+    let mut netlink = host.netlink();
+    let link = netlink.link_by_name(interface).unwrap().index;
+    let addresses = netlink.addresses().unwrap();
+    let mut of_link = addresses.iter().filter(|address| address.interface == link);
+    let found = of_link.find_map(|address| match address.local {
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some(v6),
+        IpAddr::V6(_) | IpAddr::V4(_) => None,
+    });
+    (found.unwrap(), link)
 }
 
 /// What a host shows of its network, but for the link-local addresses that the kernel makes when it

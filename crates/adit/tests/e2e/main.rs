@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adit;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod encryption;
 #[cfg(test)]
 mod endings;

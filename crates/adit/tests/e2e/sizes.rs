@@ -3,7 +3,7 @@
 use adit_net::namespace::Host;
 
 use crate::adit::{Client, INNER_CLIENT, INNER_SERVER, Server};
-use crate::lab::on_two_hosts;
+use crate::lab::{link_local, on_two_hosts};
 use crate::traffic::{address, ping, ping_report, transfer};
 
 /// Octets of the headers of IPv4 and ICMP, and of IPv4 and TCP without options.
@@ -54,6 +54,15 @@ fn a_packet_that_is_too_long_is_answered_and_not_swallowed() {
         for (host, target) in [(client_host, INNER_SERVER), (server_host, INNER_CLIENT)] {
             let report = ping_report(host, target, 1, &["-M", "do", "-s", "1472"]);
             let said = format!("mtu = {}", client.mtu);
+            assert!(report.contains(&said), "{report}");
+        }
+        let (v6_server, _) = link_local(server_host, "adit0");
+        for (host, target) in [
+            (client_host, format!("{v6_server}%{}", client.interface)),
+            (server_host, format!("{}%adit0", client.ipv6.unwrap())),
+        ] {
+            let report = ping_report(host, &target, 1, &["-M", "do", "-s", "1452"]);
+            let said = format!("mtu={}", client.mtu);
             assert!(report.contains(&said), "{report}");
         }
     });
