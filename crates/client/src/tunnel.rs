@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use adit_net::host::{HostError, HostSetup};
 use adit_net::netlink::{Address, Route};
@@ -23,6 +23,8 @@ pub(crate) struct Tunnel {
     wishes: NetworkConfig,
     ipv4: Option<Ipv4Network>,
     ipv6: Option<Ipv6Network>,
+    /// Our address, where this host speaks IPv6 too.
+    link_local: Option<Ipv6Addr>,
 }
 
 impl Tunnel {
@@ -31,15 +33,8 @@ impl Tunnel {
         wishes: &NetworkConfig,
         server: Ipv4Addr,
     ) -> Result<(Self, Tun), ClientError> {
-        let mut host = HostSetup::new()?;
+        let host = HostSetup::new()?;
         let tun = Tun::open(&wishes.interface)?;
-        // Read-only in many containers, where IPv6 works with the kernel's own choices.
-        for (parameter, value) in IPV6_PARAMETERS {
-            let name = parameter_of(tun.name(), parameter);
-            if let Err(error) = host.set_sysctl(&name, value) {
-                tracing::debug!("{error}");
-            }
-        }
         let tunnel = Self {
             host,
             name: tun.name().to_owned(),
@@ -48,12 +43,18 @@ impl Tunnel {
             wishes: wishes.clone(),
             ipv4: None,
             ipv6: None,
+            link_local: None,
         };
         Ok((tunnel, tun))
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The link-local address, where there is one.
+    pub(crate) fn link_local(&self) -> Option<Ipv6Addr> {
+        self.link_local
     }
 
     /// IPv4 packets pass: sets the address and the routes.
@@ -95,7 +96,7 @@ impl Tunnel {
 
     /// What goes past the tunnel though it should not, where the tunnel has no IPv6.
     pub(crate) fn without_ipv6(&mut self) -> Vec<Warning> {
-        if self.ipv6.is_some() {
+        if self.link_local.is_some() {
             return Vec::new();
         }
         let wanted = self.wishes.routes.iter();
@@ -122,11 +123,13 @@ impl Tunnel {
         for warning in self.undo() {
             tracing::debug!("{warning}");
         }
+        self.link_local = None;
     }
 
     /// What is there already is left alone, so this may be done again.
     fn configure(&mut self, mtu: u16) -> Result<Vec<Warning>, ClientError> {
         let mut warnings = Vec::new();
+        self.prepare_ipv6();
         self.host.set_mtu(self.index, u32::from(mtu))?;
         self.host.bring_up(self.index)?;
         if let Some(network) = self.ipv4 {
@@ -140,6 +143,17 @@ impl Tunnel {
             }
         }
         Ok(warnings)
+    }
+
+    /// Has an effect only before the interface comes up. The parameters are read-only in many
+    /// containers, where IPv6 works with the kernel's own choices.
+    fn prepare_ipv6(&mut self) {
+        for (parameter, value) in IPV6_PARAMETERS {
+            let name = parameter_of(&self.name, parameter);
+            if let Err(error) = self.host.set_sysctl(&name, value) {
+                tracing::debug!("{error}");
+            }
+        }
     }
 
     fn configure_ipv4(&mut self, network: Ipv4Network) -> Result<(), HostError> {
@@ -164,14 +178,15 @@ impl Tunnel {
     }
 
     fn configure_ipv6(&mut self, network: Ipv6Network) -> Result<(), HostError> {
-        let link_local = IpAddr::V6(network.local.link_local());
+        let link_local = network.local.link_local();
         let address = Address {
             interface: self.index,
-            local: link_local,
+            local: link_local.into(),
             peer: None,
             prefix_length: 64,
         };
         self.host.add_address(&address)?;
+        self.link_local = Some(link_local);
         let routes = self.routes(HALVES_OF_IPV6.map(IpNet::V6), |route| {
             matches!(route, IpNet::V6(_))
         });
@@ -277,8 +292,8 @@ const HALVES_OF_IPV4: [Ipv4Net; 2] = [
 ];
 
 const HALVES_OF_IPV6: [Ipv6Net; 2] = [
-    Ipv6Net::new_assert(std::net::Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 0), 1),
-    Ipv6Net::new_assert(std::net::Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0), 1),
+    Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 0), 1),
+    Ipv6Net::new_assert(Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0), 1),
 ];
 
 #[cfg(test)]

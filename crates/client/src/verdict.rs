@@ -264,6 +264,7 @@ impl Story {
             }
             _ if self.network_up => Cause::ServerEnded(own_words()),
             _ if names("mppe") || names("encrypt") => Cause::EncryptionRequired(farewell.clone()),
+            _ if names("authentication protocol") => Cause::NoCommonMethod,
             _ if names("authenticat") => Cause::AccountRefused(own_words()),
             _ if own_words().is_empty() => Cause::EndedInSetup("no reason given".to_owned()),
             _ => Cause::EndedInSetup(own_words()),

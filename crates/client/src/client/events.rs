@@ -67,6 +67,7 @@ impl Client<'_> {
             Event::Ipv4Down { .. } | Event::Ipv6Down { .. } => {}
             Event::CallDown { why, report, .. } => {
                 self.call = None;
+                self.network.expect_nothing();
                 self.story.foreign_packets = self.endpoint.foreign_packets();
                 self.story.call_end = Some(CallStory {
                     why,
@@ -122,6 +123,7 @@ impl Client<'_> {
     /// Tells that the tunnel is up, once all that belongs to it is there.
     pub(super) fn announce(&mut self, now: Instant) {
         if self.network.deadline().is_none() {
+            // Nothing is pending, and a report is not free.
             return;
         }
         let Some(report) = self.call.and_then(|call| self.endpoint.report(call)) else {

@@ -101,8 +101,10 @@ impl HostNetwork {
             return Ok(Vec::new());
         };
         let warnings = tunnel.ipv6_up(network, mtu)?;
-        self.ipv6 = Some(network.local.link_local());
-        self.ipv6_due = None;
+        self.ipv6 = tunnel.link_local();
+        if self.ipv6.is_some() {
+            self.ipv6_due = None;
+        }
         self.expect_announcement(now);
         Ok(warnings)
     }
@@ -111,6 +113,14 @@ impl HostNetwork {
         if self.announcement == Announcement::NotYet {
             self.announcement = Announcement::Pending(now + COMPANION_TIME);
         }
+    }
+
+    /// The call is over: what has not come up will not.
+    pub(super) fn expect_nothing(&mut self) {
+        if let Announcement::Pending(_) = self.announcement {
+            self.announcement = Announcement::NotYet;
+        }
+        self.ipv6_due = None;
     }
 
     /// What to tell the user, once there is all of it, or the rest is not waited for any longer:

@@ -4,6 +4,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 use super::DnsError;
 
+/// Where programs are looked for.
+const SEARCH: &str = "PATH";
+
 /// A program that sets DNS servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program {
@@ -21,7 +24,7 @@ impl Program {
 
     /// Where it is installed.
     pub(super) fn path(self) -> Option<PathBuf> {
-        let search = std::env::var_os("PATH")?;
+        let search = std::env::var_os(SEARCH)?;
         std::env::split_paths(&search)
             .map(|directory| directory.join(self.name()))
             .find(|path| path.is_file())
@@ -52,8 +55,11 @@ pub(super) fn run(program: Program, words: &[&str], input: &str) -> Result<(), D
 }
 
 fn start(program: Program, words: &[&str]) -> io::Result<Child> {
+    // The environment may hold a password.
     Command::new(program.name())
         .args(words)
+        .env_clear()
+        .envs(std::env::var_os(SEARCH).map(|search| (SEARCH, search)))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

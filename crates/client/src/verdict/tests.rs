@@ -138,6 +138,10 @@ fn each_end_of_a_link_in_set_up_has_its_kind() {
             Kind::NoEncryption,
         ),
         (farewell(b"Authentication failed"), Kind::AccountRefused),
+        (
+            farewell(b"no authentication protocol"),
+            Kind::AccountRefused,
+        ),
         (farewell(b""), Kind::Refused),
         (CloseReason::PeerSilent, Kind::Lost),
         (CloseReason::AuthenticationTimeout, Kind::Lost),
