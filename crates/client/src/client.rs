@@ -340,6 +340,7 @@ impl<'a> Client<'a> {
     /// The user wants to leave: in order the first time, at once the second time.
     fn hang_up(&mut self) -> Result<Patience, ClientError> {
         if self.hung_up {
+            self.observer.notice(Notice::Leaving);
             return Ok(Patience::Ended);
         }
         let now = Instant::now();

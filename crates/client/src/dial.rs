@@ -157,3 +157,64 @@ fn established(stream: &TcpStream) -> Option<io::Result<()>> {
         Err(error) => Some(Err(error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::error::Kind;
+
+    struct Deaf;
+
+    impl Observer for Deaf {
+        fn notice(&mut self, _: Notice<'_>) {}
+    }
+
+    fn dial(addresses: &[SocketAddrV4]) -> Result<Option<(TcpStream, SocketAddrV4)>, ClientError> {
+        let mut poll = Poll::new().unwrap();
+        let mut signals = HangUpSignals::new(poll.registry(), Token(1)).unwrap();
+        let mut dialler = Dialler {
+            poll: &mut poll,
+            signals: &mut signals,
+            observer: &mut Deaf,
+            token: Token(0),
+        };
+        dialler.dial(addresses)
+    }
+
+    fn address_of(listener: &TcpListener) -> SocketAddrV4 {
+        match listener.local_addr().unwrap() {
+            std::net::SocketAddr::V4(address) => address,
+            other => panic!("{other} is not an IPv4 address"),
+        }
+    }
+
+    /// An address at which nobody listens.
+    fn closed() -> SocketAddrV4 {
+        address_of(&TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    #[test]
+    fn the_next_address_is_tried_where_one_refuses() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = address_of(&listener);
+        let (_, reached) = dial(&[closed(), open]).unwrap().unwrap();
+        assert_eq!(reached, open);
+    }
+
+    #[test]
+    fn every_failure_is_told_and_a_refusal_is_one() {
+        let (refusing, unroutable) = (closed(), "255.255.255.255:1723".parse().unwrap());
+        let error = dial(&[refusing, unroutable]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        let sentence = error.to_string();
+        assert!(
+            sentence.starts_with(&format!("{refusing} refuses the connection")),
+            "{sentence}"
+        );
+        assert!(sentence.contains("; cannot connect to 255.255.255.255:1723"));
+        let error = dial(&[unroutable]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Unreachable);
+    }
+}

@@ -27,6 +27,8 @@ pub enum Notice<'a> {
     Dns(String),
     /// The connection is being ended because the user wants so.
     HangingUp,
+    /// The user does not wait for an orderly end.
+    Leaving,
 }
 
 /// A tunnel that is up.

@@ -84,6 +84,10 @@ impl Observer for Reporter {
                 tracing::info!("hanging up");
                 Ok(())
             }
+            Notice::Leaving => {
+                tracing::info!("leaving without the server's goodbye");
+                Ok(())
+            }
         };
         // A tunnel does not depend on somebody who reads.
         if let Err(error) = told {

@@ -5,6 +5,8 @@ mod adit;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod dns;
+#[cfg(test)]
 mod encryption;
 #[cfg(test)]
 mod endings;
@@ -14,6 +16,8 @@ mod impaired;
 mod ipv6;
 #[cfg(test)]
 mod lab;
+#[cfg(test)]
+mod leaving;
 #[cfg(test)]
 mod login;
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl<F: FnMut(&Connected)> Observer for Witness<F> {
                 (self.when_connected)(connected);
             }
             Notice::Warning(warning) => self.notices.push(warning.to_string()),
-            Notice::Waiting(_) | Notice::Dns(_) | Notice::HangingUp => {}
+            Notice::Waiting(_) | Notice::Dns(_) | Notice::HangingUp | Notice::Leaving => {}
         }
     }
 }
