@@ -2,76 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::os::fd::{AsFd, AsRawFd};
-use std::sync::Arc;
+use std::net::SocketAddrV4;
 use std::time::{Duration, Instant, SystemTime};
 
-use adit_engine::{CallKey, ConnectionId, Endpoint, Output, Path};
-use adit_io::{ControlStream, PacketIo, Progress, SourceAddress, StreamState, SystemEntropy};
-use adit_net::gre::{RawGre, RawGreError};
-use adit_ppp::Entropy;
-use adit_wire::ipv6cp::InterfaceId;
+use adit_engine::{CallKey, ConnectionId, Endpoint, Output};
+use adit_io::{ControlStream, PacketIo, Progress, SourceAddress, StreamState};
 use mio::net::TcpListener;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token, Waker};
-use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
+use mio::{Events, Poll, Token};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::aaa::Authentication;
-use crate::config::{Config, Mtu};
-use crate::control_socket::{BindError, ControlSocket};
-use crate::host::{Host, SetupError};
+use crate::config::Config;
+use crate::control_socket::ControlSocket;
+use crate::host::Host;
 use crate::sessions::Sessions;
-use crate::users::StoreError;
-use crate::{settings, users};
 
 mod admin;
+mod error;
 mod events;
 mod leases;
+mod start;
+mod streams;
 
+pub use error::ServeError;
 use leases::Leases;
-
-/// Why the server cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The user store cannot be opened.
-    #[error(transparent)]
-    Users(#[from] StoreError),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {}", listen_problem(source))]
-    Listen {
-        /// Which.
-        address: SocketAddrV4,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No raw socket for GRE.
-    #[error(transparent)]
-    Gre(#[from] RawGreError),
-    /// The TUN device, its addresses or the firewall.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// Another server has the control socket.
-    #[error(transparent)]
-    ControlSocket(#[from] BindError),
-    /// Anything else that the system refused.
-    #[error("the system refused what the server needs: {0}")]
-    System(#[from] io::Error),
-}
-
-fn listen_problem(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "another program uses this port; stop it, or choose another \
-                                     address or port with --listen"
-            .to_owned(),
-        io::ErrorKind::PermissionDenied => "a port below 1024 takes root or the capability \
-                                            CAP_NET_BIND_SERVICE"
-            .to_owned(),
-        io::ErrorKind::AddrNotAvailable => "it is not an address of this host".to_owned(),
-        _ => error.to_string(),
-    }
-}
 
 const GRE: Token = Token(0);
 const TUN: Token = Token(1);
@@ -140,62 +94,6 @@ struct Connection {
 }
 
 impl Server {
-    /// Sets everything up: sockets, TUN device, addresses, users. What was changed on the host is
-    /// undone when the server is dropped.
-    ///
-    /// # Errors
-    /// [`ServeError`] says what is missing and what to do.
-    pub fn start(config: Config) -> Result<Self, ServeError> {
-        let mut store = users::open_store(&config.users)?;
-        for warning in store.warnings() {
-            tracing::warn!("{warning}");
-        }
-        let poll = Poll::new()?;
-        let listeners = listen(&poll, &config.listen)?;
-        let mut packets = PacketIo::new(RawGre::open(None)?);
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let woken = Arc::clone(&waker);
-        let control_socket = ControlSocket::bind(&config.control_socket, move || {
-            // The loop has ended where this fails, and nobody waits for the answer.
-            let _ = woken.wake();
-        })?;
-        let id = interface_id();
-        let endpoint = Endpoint::new(settings::endpoint(&config, id), Arc::new(SystemEntropy));
-        let leases = Leases::new(&config, store.fixed_addresses()?);
-        let (host, tun) = set_up_host(&config, id)?;
-        let registry = poll.registry();
-        let gre = packets.gre().as_fd().as_raw_fd();
-        registry.register(&mut SourceFd(&gre), GRE, Interest::READABLE)?;
-        registry.register(
-            &mut SourceFd(&tun.as_fd().as_raw_fd()),
-            TUN,
-            Interest::READABLE,
-        )?;
-        packets.attach(tun);
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-        registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
-        let authentication = Authentication::start(store, waker)?;
-        Ok(Self {
-            poll,
-            listeners,
-            connections: BTreeMap::new(),
-            next_connection: 0,
-            endpoint,
-            packets,
-            host: Some(host),
-            authentication,
-            control_socket,
-            signals,
-            sessions: Sessions::default(),
-            leases,
-            started: unix_time(),
-            ending: Ending::NotYet,
-            gre_waits: false,
-            tun_waits: false,
-            config,
-        })
-    }
-
     /// One line for people: where it serves and the tunnel's inside.
     pub fn summary(&self) -> String {
         let listen: Vec<String> = self.config.listen.iter().map(ToString::to_string).collect();
@@ -353,134 +251,6 @@ impl Server {
         }
     }
 
-    fn accept(&mut self, index: usize) {
-        loop {
-            let Some(listener) = self.listeners.get(index) else {
-                return;
-            };
-            match listener.accept() {
-                Ok((stream, SocketAddr::V4(peer))) => self.take_connection(stream, peer),
-                Ok((_, SocketAddr::V6(_))) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    tracing::warn!("cannot accept a connection: {error}");
-                    return;
-                }
-            }
-        }
-    }
-
-    fn take_connection(&mut self, stream: mio::net::TcpStream, peer: SocketAddrV4) {
-        if let Some(limit) = self.limit_reached(*peer.ip()) {
-            tracing::warn!(%peer, "connection refused: {limit}");
-            return;
-        }
-        let Ok(SocketAddr::V4(local)) = stream.local_addr() else {
-            return;
-        };
-        let mtu = adit_net::path_mtu(IpAddr::V4(*peer.ip())).unwrap_or(ETHERNET);
-        let id = ConnectionId(self.next_connection);
-        self.next_connection += 1;
-        let mut stream = ControlStream::new(stream);
-        let token = token_of(id);
-        let interests = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(&mut stream, token, interests) {
-            tracing::warn!(%peer, "cannot watch a connection: {error}");
-            return;
-        }
-        tracing::debug!(%peer, "connection accepted");
-        let connection = Connection {
-            stream,
-            peer,
-            host: String::new(),
-            vendor: String::new(),
-            had_call: false,
-        };
-        self.connections.insert(id, connection);
-        let now = Instant::now();
-        let path = Path {
-            local: IpAddr::V4(*local.ip()),
-            peer: IpAddr::V4(*peer.ip()),
-            mtu,
-        };
-        self.endpoint.accept(now, id, path);
-        self.drain(now);
-        self.read_stream(id);
-    }
-
-    /// Which limit a new connection from this address would pass.
-    fn limit_reached(&self, peer: Ipv4Addr) -> Option<String> {
-        let limits = &self.config.limits;
-        let network = &self.config.network;
-        let of_peer = self
-            .connections
-            .values()
-            .filter(|it| *it.peer.ip() == peer)
-            .count();
-        let half_open = self.connections.values().filter(|it| !it.had_call).count();
-        if network.pool.contains(&peer) {
-            Some(format!(
-                "its address is within the tunnel's own pool {}",
-                network.pool
-            ))
-        } else if self.connections.len() >= limits.connections {
-            Some(format!("{} connections are the limit", limits.connections))
-        } else if of_peer >= limits.connections_per_address {
-            Some(format!(
-                "{} connections from one address are the limit",
-                of_peer
-            ))
-        } else if half_open >= limits.half_open {
-            Some(format!(
-                "{half_open} connections without a call are the limit"
-            ))
-        } else {
-            None
-        }
-    }
-
-    /// Reads a control connection until nothing is left.
-    fn read_stream(&mut self, id: ConnectionId) {
-        let mut buffer = [0; 4096];
-        let now = Instant::now();
-        while let Some(connection) = self.connections.get_mut(&id) {
-            match connection.stream.read(&mut buffer) {
-                Ok(0) => return self.drop_stream(now, id),
-                Ok(length) => {
-                    self.endpoint.handle_stream(now, id, &buffer[..length]);
-                    self.drain(now);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => return self.drop_stream(now, id),
-            }
-        }
-    }
-
-    fn flush_stream(&mut self, id: ConnectionId) {
-        let state = self
-            .connections
-            .get_mut(&id)
-            .map(|connection| connection.stream.flush());
-        if state == Some(StreamState::Finished) {
-            self.drop_stream(Instant::now(), id);
-        }
-    }
-
-    /// The stream is broken or closed by the peer.
-    fn drop_stream(&mut self, now: Instant, id: ConnectionId) {
-        self.remove_stream(id);
-        self.endpoint.handle_stream_closed(now, id);
-        self.drain(now);
-    }
-
-    fn remove_stream(&mut self, id: ConnectionId) {
-        if let Some(mut connection) = self.connections.remove(&id) {
-            // Closing the descriptor takes it out of the poll as well.
-            let _ = self.poll.registry().deregister(&mut connection.stream);
-        }
-    }
-
     fn tear_down(mut self) {
         let problems = self.host.take().map(Host::undo).unwrap_or_default();
         for problem in problems {
@@ -495,10 +265,6 @@ impl Server {
     }
 }
 
-fn token_of(id: ConnectionId) -> Token {
-    Token(CONNECTIONS + usize::try_from(id.0).unwrap_or(usize::MAX - CONNECTIONS))
-}
-
 /// Whether a reader has more; its failure is told and does not end the server.
 fn more(result: io::Result<Progress>, what: &str) -> bool {
     match result {
@@ -508,51 +274,6 @@ fn more(result: io::Result<Progress>, what: &str) -> bool {
             false
         }
     }
-}
-
-fn listen(poll: &Poll, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, ServeError> {
-    let mut listeners = Vec::new();
-    for (index, &address) in addresses.iter().enumerate() {
-        let failed = |source| ServeError::Listen { address, source };
-        let mut listener = TcpListener::bind(SocketAddr::V4(address)).map_err(failed)?;
-        poll.registry()
-            .register(&mut listener, Token(LISTENERS + index), Interest::READABLE)?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
-}
-
-fn set_up_host(config: &Config, id: InterfaceId) -> Result<(Host, adit_net::tun::Tun), ServeError> {
-    let mtu = match config.network.mtu {
-        Mtu::Auto => ETHERNET - OVERHEAD,
-        Mtu::Octets(mtu) => mtu,
-    };
-    let (mut host, tun) = Host::set_up(config, mtu)?;
-    if config.network.ipv6
-        && let Err(error) = host.add_link_local(&tun, id.link_local())
-    {
-        tracing::warn!("IPv6 is not to be had on this host: {error}");
-    }
-    if !config.network.forward && !forwards() {
-        tracing::info!(
-            "this host does not forward packets, so clients reach it and nothing behind it; set \
-             forward = true in the section [network] to change that"
-        );
-    }
-    Ok((host, tun))
-}
-
-fn forwards() -> bool {
-    adit_net::sysctl::read("net.ipv4.ip_forward").is_ok_and(|value| value.trim() == "1")
-}
-
-/// A random identifier of our end of all links (RFC 5072 §4.1).
-fn interface_id() -> InterfaceId {
-    let mut octets = [0; 8];
-    SystemEntropy.fill(&mut octets);
-    octets[0] &= !0x02;
-    octets[7] |= 0x01;
-    InterfaceId(octets)
 }
 
 /// Seconds since 1970.

@@ -1,0 +1,49 @@
+use std::io;
+use std::net::SocketAddrV4;
+
+use adit_net::gre::RawGreError;
+
+use crate::control_socket::BindError;
+use crate::host::SetupError;
+use crate::users::StoreError;
+
+/// Why the server cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The user store cannot be opened.
+    #[error(transparent)]
+    Users(#[from] StoreError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {}", listen_problem(source))]
+    Listen {
+        /// Which.
+        address: SocketAddrV4,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No raw socket for GRE.
+    #[error(transparent)]
+    Gre(#[from] RawGreError),
+    /// The TUN device, its addresses or the firewall.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// Another server has the control socket.
+    #[error(transparent)]
+    ControlSocket(#[from] BindError),
+    /// Anything else that the system refused.
+    #[error("the system refused what the server needs: {0}")]
+    System(#[from] io::Error),
+}
+
+fn listen_problem(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program uses this port; stop it, or choose another \
+                                     address or port with --listen"
+            .to_owned(),
+        io::ErrorKind::PermissionDenied => "a port below 1024 takes root or the capability \
+                                            CAP_NET_BIND_SERVICE"
+            .to_owned(),
+        io::ErrorKind::AddrNotAvailable => "it is not an address of this host".to_owned(),
+        _ => error.to_string(),
+    }
+}
