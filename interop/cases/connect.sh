@@ -180,7 +180,7 @@ connect-gre-filtered() {
   make_network
   remember_network client
   ip netns exec server iptables-legacy -A INPUT -p gre -j DROP
-  ip netns exec server iptables-legacy -A OUTPUT -p gre -j DROP
+  ip netns exec client iptables-legacy -A INPUT -p gre -j DROP
   start_pptpd "$default_service"
   meet_server
   wait_for_end "$client_pid" 90
