@@ -80,7 +80,7 @@ pub struct ConnectArgs {
     pub strength: StrengthArg,
 
     /// When keys change: for each packet, every 256 packets, or as the server likes.
-    #[arg(long, value_enum, default_value_t = ModeArg::Any)]
+    #[arg(long, value_enum, default_value_t = ModeArg::Stateless)]
     pub mode: ModeArg,
 
     /// Authentication protocol to agree to; may be given several times.
@@ -198,7 +198,7 @@ impl ConnectArgs {
         };
         let Login { password, origin } =
             password::for_login(&self.user, self.password_file.as_deref())?;
-        let text = format!("Password of {}, once more: ", self.user);
+        let text = format!("The server refused it. Password of {}: ", self.user);
         Ok(Credentials {
             user: self.user.clone(),
             password,
