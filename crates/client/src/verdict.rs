@@ -44,6 +44,12 @@ pub enum Cause {
          NAT on the way drops it{0}"
     )]
     GreFiltered(String),
+    /// The server left before any GRE packet came.
+    #[error(
+        "the server accepted the call and closed the connection before any GRE packet (IP protocol \
+         47) came: a firewall forbids it to send them, or its PPP does not start"
+    )]
+    ClosedBeforeGre,
     /// GRE packets come, but ours get no answer.
     #[error(
         "the server does not answer our GRE packets, though its own arrive: a firewall or NAT on \
@@ -106,7 +112,7 @@ impl Cause {
             | Self::NoCallReply
             | Self::CallRefused(_)
             | Self::EndedInSetup(_) => Kind::Refused,
-            Self::GreFiltered(_) | Self::GreOneWay(_) => Kind::GreFiltered,
+            Self::GreFiltered(_) | Self::ClosedBeforeGre | Self::GreOneWay(_) => Kind::GreFiltered,
             Self::WrongPassword(_) | Self::PasswordExpired(_) | Self::PasswordNotChanged(_) => {
                 Kind::WrongPassword
             }
@@ -187,8 +193,14 @@ impl Story {
     }
 
     fn cause_of_call(&self, end: &CallStory) -> Cause {
-        if !self.network_up && end.report.session.received_packets == 0 && self.was_silent(end) {
-            return Cause::GreFiltered(self.hint());
+        if !self.network_up && end.report.session.received_packets == 0 {
+            if self.was_silent(end) {
+                return Cause::GreFiltered(self.hint());
+            }
+            // An orderly end has other reasons; some servers fail without a word.
+            if self.connection_end == Some(control_connection::CloseReason::StreamClosed) {
+                return Cause::ClosedBeforeGre;
+            }
         }
         match &end.why {
             CallEnd::Link(reason) => self.cause_of_link(reason),

@@ -79,6 +79,11 @@ fn silence_on_gre_is_told_from_an_end_that_the_server_wants() {
     assert_eq!(given_up_by_server.cause().kind(), Kind::GreFiltered);
     let at_once = ended(disconnected(), 1, 0);
     assert_eq!(at_once.cause().kind(), Kind::Refused);
+    let mut without_a_word = ended(CallDownReason::ConnectionClosed, 1, 0);
+    without_a_word.connection_end = Some(Closed::StreamClosed);
+    assert_eq!(without_a_word.cause(), Cause::ClosedBeforeGre);
+    without_a_word.connection_end = Some(Closed::Peer(StopReason::None));
+    assert_eq!(without_a_word.cause().kind(), Kind::Refused);
     let one_way = ended(CloseReason::NoAnswer, 15, 3);
     assert_eq!(one_way.cause(), Cause::GreOneWay(String::new()));
     let after_login = ended(disconnected(), 15, 9);
