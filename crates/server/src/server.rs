@@ -183,6 +183,8 @@ impl Server {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
                 Output::Stream(id, octets) => {
+                    // What PPP said last must not arrive after the end of the call.
+                    self.packets.flush();
                     let state = self
                         .connections
                         .get_mut(&id)

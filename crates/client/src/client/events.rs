@@ -17,7 +17,11 @@ impl Client<'_> {
     pub(super) fn settle(&mut self, now: Instant) -> Result<(), ClientError> {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
-                Output::Stream(_, octets) => self.send(&octets),
+                Output::Stream(_, octets) => {
+                    // What PPP said last must not arrive after the end of the call.
+                    self.packets.flush();
+                    self.send(&octets);
+                }
                 Output::CloseStream(_) => self.close_stream(now),
                 Output::Gre(path, packet) => self.packets.send_gre(&path, &packet),
                 Output::Event(event) => self.on_event(now, event)?,
