@@ -318,7 +318,7 @@ mod tests {
         let mppe = args.mppe();
         assert_eq!(mppe.policy, EncryptionPolicy::Required);
         assert_eq!(mppe.strengths, [Strength::Bits128]);
-        assert_eq!(mppe.modes, [Mode::Stateless, Mode::Stateful]);
+        assert_eq!(mppe.modes, [Mode::Stateless]);
         assert_eq!(args.auth, [AuthArg::MsChapV2]);
     }
 
