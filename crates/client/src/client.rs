@@ -174,6 +174,9 @@ impl<'a> Client<'a> {
 
     fn run(mut self) -> Result<End, ClientError> {
         let ended = self.converse();
+        if self.stream.is_some() {
+            self.take_leave();
+        }
         for warning in self.network.restore() {
             self.observer.notice(Notice::Warning(warning));
         }

@@ -90,6 +90,30 @@ fn a_user_who_asks_twice_leaves_without_the_server_s_goodbye() {
 }
 
 #[test]
+fn a_client_whose_interface_is_taken_away_tells_the_server() {
+    on_two_hosts(|server_host, client_host| {
+        let server = Server::start(server_host, "");
+        let before = Snapshot::of(client_host);
+        let client = Client::connect(client_host, &["--default-route", "-v"]);
+        {
+            let mut netlink = client_host.netlink();
+            let index = netlink.link_by_name(&client.interface).unwrap().index;
+            netlink.delete_link(index).unwrap();
+        }
+        let ended = client.program.ended();
+        assert_eq!(ended.code, Some(1), "{}", ended.log);
+        assert_eq!(Snapshot::of(client_host), before);
+        for goodbye in [
+            "sent LCP Terminate-Request",
+            "sent Stop-Control-Connection-Request",
+        ] {
+            assert!(ended.log.contains(goodbye), "{}", ended.log);
+        }
+        server.program.logged_all(&["session ended", "alice"]);
+    });
+}
+
+#[test]
 fn a_user_need_not_wait_for_a_connection() {
     in_lab(|lab| {
         let (server_host, client_host) = (lab.host("server").unwrap(), lab.host("client").unwrap());

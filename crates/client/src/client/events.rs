@@ -6,7 +6,7 @@ use adit_engine::{CallKey, Event, Output};
 use adit_io::StreamState;
 use adit_ppp::{Ipv4Network, Ipv6Network};
 
-use super::{Client, GOODBYE_TIME};
+use super::{CONNECTION, Client, GOODBYE_TIME};
 use crate::error::ClientError;
 use crate::observer::Notice;
 use crate::verdict::CallStory;
@@ -29,6 +29,26 @@ impl Client<'_> {
         }
         self.packets.flush();
         Ok(())
+    }
+
+    /// Tells the server in passing that this is the end; no answer is waited for.
+    pub(super) fn take_leave(&mut self) {
+        let now = Instant::now();
+        if let Some(call) = self.call {
+            self.endpoint.hang_up(now, call);
+        }
+        self.endpoint.stop(now, CONNECTION);
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::Stream(_, octets) => self.send(&octets),
+                Output::Gre(path, packet) => {
+                    self.packets.send_gre(&path, &packet);
+                    // PPP's goodbye comes before that of the control connection.
+                    self.packets.flush();
+                }
+                Output::CloseStream(_) | Output::Event(_) => {}
+            }
+        }
     }
 
     fn send(&mut self, octets: &[u8]) {
