@@ -184,7 +184,7 @@ impl Endpoint {
         self.scratch = scratch;
     }
 
-    /// The answer to [`Event::Authenticate`].
+    /// The answer to [`Event::Authenticate`](crate::Event::Authenticate).
     pub fn answer(&mut self, now: Instant, key: CallKey, ticket: Ticket, answer: Answer) {
         if let Some(call) = self.call_mut(key) {
             if matches!(answer.verdict, Verdict::Accept(_)) {
@@ -197,7 +197,7 @@ impl Endpoint {
         self.settle_call(now, key);
     }
 
-    /// The answer to [`Event::AskPassword`]; `None` gives up.
+    /// The answer to [`Event::AskPassword`](crate::Event::AskPassword); `None` gives up.
     pub fn supply_password(
         &mut self,
         now: Instant,
