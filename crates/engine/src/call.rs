@@ -92,15 +92,9 @@ impl Call {
         }
     }
 
-    /// A GRE packet from the peer.
-    pub(crate) fn receive(
-        &mut self,
-        now: Instant,
-        packet: &mut [u8],
-        policy: DataPolicy,
-        sink: &mut impl Sink,
-    ) {
-        let mut inner = Inner {
+    /// The session, and where the frames that it delivers go.
+    fn parts(&mut self, policy: DataPolicy) -> (&mut Session, Inner<'_>) {
+        let inner = Inner {
             key: self.key,
             link: &mut self.link,
             ipv4: self.ipv4,
@@ -112,9 +106,19 @@ impl Call {
             policy,
             reply: None,
         };
-        let result = self
-            .session
-            .receive(now, packet, |frame| inner.frame(now, frame, sink));
+        (&mut self.session, inner)
+    }
+
+    /// A GRE packet from the peer.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        packet: &mut [u8],
+        policy: DataPolicy,
+        sink: &mut impl Sink,
+    ) {
+        let (session, mut inner) = self.parts(policy);
+        let result = session.receive(now, packet, |frame| inner.frame(now, frame, sink));
         let reply = inner.reply.take();
         if let Err(discard) = result {
             trace!(parent: &self.span, %discard, "dropped a GRE packet");
@@ -131,20 +135,8 @@ impl Call {
         policy: DataPolicy,
         sink: &mut impl Sink,
     ) {
-        let mut inner = Inner {
-            key: self.key,
-            link: &mut self.link,
-            ipv4: self.ipv4,
-            ipv6: self.ipv6,
-            prefix: self.prefix,
-            advertiser: &self.advertiser,
-            span: &self.span,
-            counters: &mut self.counters,
-            policy,
-            reply: None,
-        };
-        self.session
-            .handle_timeout(now, |frame| inner.frame(now, frame, sink));
+        let (session, mut inner) = self.parts(policy);
+        session.handle_timeout(now, |frame| inner.frame(now, frame, sink));
         let reply = inner.reply.take();
         self.link.handle_timeout(now);
         let unasked = self.advertiser.poll(now, self.link.mtu());
