@@ -197,17 +197,18 @@ fn a_damaging_path_does_not_harm_a_tunnel_for_good() {
             damaged += world.traffic().damaged();
             // The damage ends: so does its effect.
             world.impair(0, Impairment::NONE);
-            world.run_for(SECOND);
+            world.run_for(SECOND * 5);
             if !world.is_up(0) {
                 // A damaged packet can say goodbye; the peers have then parted in order.
                 assert!(world.bring_up(0));
             }
-            // A wrong sequence number that was believed costs at most this many packets.
-            for _ in 0..256 {
+            // A wrong sequence number that was believed costs 256 packets at most, a wrong coherency
+            // count of stateful mode at most 16 answered Reset-Requests of 100 ms each.
+            for _ in 0..512 {
                 for direction in DIRECTIONS {
                     assert!(world.send_probe(0, direction, Version::V4, 60));
                 }
-                world.run_for(MS);
+                world.run_for(MS * 5);
             }
             world.run_for(SECOND);
             let before = DIRECTIONS.map(|direction| arrived(&world, direction, Version::V4));

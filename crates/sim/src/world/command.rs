@@ -243,11 +243,6 @@ impl World {
         }
     }
 
-    /// Has a host do something that no other method does.
-    pub fn drive_endpoint(&mut self, party: Party, act: impl FnOnce(&mut Endpoint, Instant)) {
-        self.drive(party, |endpoint, now, _| act(endpoint, now));
-    }
-
     /// Has a host do something, and sees to all that comes of it.
     pub(super) fn drive(
         &mut self,

@@ -87,6 +87,32 @@ fn random_frames_in_every_phase_of_a_link() {
     }
 }
 
+#[test]
+fn a_packet_under_the_name_of_another_ip_version_is_malformed() {
+    let mut world = World::new(WorldConfig::new(75_900, 1));
+    let mut pns = Pns::connect(&mut world, HOSTILE, 1);
+    let call = pns.request(&mut world, 5);
+    pns.run_for(&mut world, SECOND * 2);
+    let own = pns.call(call).ipv4.unwrap().local;
+    let packet = datagram(own, 1);
+    let mut neither = packet.clone();
+    neither[0] = 0x55;
+    for (version, packet) in [
+        (IpVersion::V6, &packet),
+        (IpVersion::V4, &neither),
+        (IpVersion::V4, &Vec::new()),
+    ] {
+        let mut frame = Vec::new();
+        let link = &mut pns.call(call).link;
+        link.seal(version, packet, &mut frame).unwrap();
+        pns.send_frame(&mut world, call, &frame);
+    }
+    assert_eq!(world.take_inbox(Party::Server), []);
+    let (call, _) = world.ledger(Party::Server).calls().iter().next().unwrap();
+    let report = world.server().unwrap().report(*call).unwrap();
+    assert_eq!(report.packets.malformed, 3);
+}
+
 /// A frame of one of the protocols of PPP, with a code and a length that may fit.
 fn frame(rng: &mut Rng) -> Vec<u8> {
     const PROTOCOLS: [u16; 9] = [
