@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use adit_engine::CallKey;
@@ -14,10 +14,13 @@ use crate::users::{AllowedAddresses, StoreError, User, UserStore};
 /// The thread and the channels to it.
 #[derive(Debug)]
 pub(crate) struct Authentication {
-    questions: Option<Sender<Question>>,
+    questions: Option<SyncSender<Question>>,
     answers: Receiver<Checked>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// Questions that may wait: peers can ask faster than a store answers.
+const MAX_WAITING: usize = 1024;
 
 #[derive(Debug)]
 struct Question {
@@ -50,7 +53,7 @@ pub(crate) struct Accepted {
 impl Authentication {
     /// Starts the thread; `waker` wakes the event loop for each answer.
     pub(crate) fn start(mut store: Box<dyn UserStore>, waker: Arc<Waker>) -> io::Result<Self> {
-        let (questions, asked) = channel::<Question>();
+        let (questions, asked) = sync_channel::<Question>(MAX_WAITING);
         let (answer, answers) = channel();
         let thread = std::thread::Builder::new()
             .name("users".to_owned())
@@ -73,17 +76,17 @@ impl Authentication {
         })
     }
 
-    /// Has credentials checked. What waits is bounded by the number of sessions: a link asks one
-    /// question at a time.
-    pub(crate) fn ask(&self, call: CallKey, ticket: Ticket, credentials: Credentials) {
-        if let Some(questions) = &self.questions {
-            // Only a thread that has panicked is gone; its sessions end by their time limit.
-            let _ = questions.send(Question {
-                call,
-                ticket,
-                credentials,
-            });
-        }
+    /// Has credentials checked. `false` where too much waits already, or the thread has panicked:
+    /// no answer will come.
+    pub(crate) fn ask(&self, call: CallKey, ticket: Ticket, credentials: Credentials) -> bool {
+        let question = Question {
+            call,
+            ticket,
+            credentials,
+        };
+        self.questions
+            .as_ref()
+            .is_some_and(|questions| questions.try_send(question).is_ok())
     }
 
     /// The next answer.

@@ -1,12 +1,13 @@
 //! The server's event loop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddrV4;
 use std::time::{Duration, Instant, SystemTime};
 
 use adit_engine::{CallKey, ConnectionId, Endpoint, Output};
-use adit_io::{ControlStream, PacketIo, Progress, SourceAddress, StreamState};
+use adit_io::{ControlStream, PacketIo, Progress, SourceAddress};
+use adit_net::gre::PathErrorCause;
 use mio::net::TcpListener;
 use mio::{Events, Poll, Token};
 use signal_hook_mio::v1_0::Signals;
@@ -23,9 +24,11 @@ mod events;
 mod leases;
 mod start;
 mod streams;
+mod throttle;
 
 pub use error::ServeError;
 use leases::Leases;
+use throttle::Throttle;
 
 const GRE: Token = Token(0);
 const TUN: Token = Token(1);
@@ -60,8 +63,29 @@ pub struct Server {
     leases: Leases,
     started: u64,
     ending: Ending,
-    gre_waits: bool,
-    tun_waits: bool,
+    backlog: Backlog,
+    strangers: Throttle,
+}
+
+/// What is to be gone on with. Readiness is reported once, so what is left when a turn is over must
+/// be remembered.
+#[derive(Debug, Default)]
+struct Backlog {
+    gre: bool,
+    tun: bool,
+    /// Listeners by their index.
+    listeners: BTreeSet<usize>,
+    /// When the system may have room for a connection again that it had not.
+    accept_again: Option<Instant>,
+    streams: BTreeSet<ConnectionId>,
+}
+
+impl Backlog {
+    /// Whether there is something to do at once.
+    fn is_due(&self) -> bool {
+        let accepts = !self.listeners.is_empty() && self.accept_again.is_none();
+        self.gre || self.tun || accepts || !self.streams.is_empty()
+    }
 }
 
 /// How far the end of the server has come.
@@ -91,6 +115,8 @@ struct Connection {
     vendor: String,
     /// Whether it has had a call: until then it is half-open.
     had_call: bool,
+    /// What was told last of GRE packets that do not reach the peer.
+    path_error: Option<PathErrorCause>,
 }
 
 impl Server {
@@ -130,8 +156,8 @@ impl Server {
 
     fn on_ready(&mut self, event: &mio::event::Event) {
         match event.token() {
-            GRE => self.gre_waits = true,
-            TUN => self.tun_waits = true,
+            GRE => self.backlog.gre = true,
+            TUN => self.backlog.tun = true,
             SIGNALS => self.on_signals(),
             WAKE => self.on_wake(),
             Token(token) if token >= CONNECTIONS => {
@@ -140,33 +166,21 @@ impl Server {
                     self.flush_stream(id);
                 }
                 if event.is_readable() || event.is_read_closed() {
-                    self.read_stream(id);
+                    self.backlog.streams.insert(id);
                 }
             }
-            Token(token) => self.accept(token - LISTENERS),
+            Token(token) => {
+                self.backlog.listeners.insert(token - LISTENERS);
+            }
         }
     }
 
-    /// Moves packets and does what is due.
+    /// Goes on with what is ready and does what is due; each gets its share of the time.
     fn turn(&mut self) {
         let now = Instant::now();
-        if self.gre_waits {
-            let source = if self.config.gre.any_source {
-                SourceAddress::Any
-            } else {
-                SourceAddress::MustMatch
-            };
-            let result = self.packets.receive_gre(now, &mut self.endpoint, source);
-            self.gre_waits = more(result, "the GRE socket");
-            self.drain(now);
-        }
-        if self.tun_waits {
-            let result = self
-                .packets
-                .read_tun(now, &mut self.endpoint, Endpoint::route);
-            self.tun_waits = more(result, "the TUN device");
-            self.drain(now);
-        }
+        self.move_packets(now);
+        self.accept_connections(now);
+        self.read_streams(now);
         if self
             .endpoint
             .deadline()
@@ -175,30 +189,38 @@ impl Server {
             self.packets.handle_timeout(now, &mut self.endpoint);
             self.drain(now);
         }
+        self.tell_path_errors(now);
         self.end_farewell(now);
+    }
+
+    fn move_packets(&mut self, now: Instant) {
+        if self.backlog.gre {
+            let source = if self.config.gre.any_source {
+                SourceAddress::Any
+            } else {
+                SourceAddress::MustMatch
+            };
+            let result = self.packets.receive_gre(now, &mut self.endpoint, source);
+            self.backlog.gre = more(result, "the GRE socket");
+            self.drain(now);
+        }
+        if self.backlog.tun {
+            let result = self
+                .packets
+                .read_tun(now, &mut self.endpoint, Endpoint::route);
+            self.backlog.tun = more(result, "the TUN device");
+            self.drain(now);
+        }
     }
 
     /// Carries out what the endpoint wants.
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
-                Output::Stream(id, octets) => {
-                    // What PPP said last must not arrive after the end of the call.
-                    self.packets.flush();
-                    let state = self
-                        .connections
-                        .get_mut(&id)
-                        .map(|it| it.stream.send(&octets));
-                    if state == Some(StreamState::Finished) {
-                        self.drop_stream(now, id);
-                    }
-                }
-                Output::CloseStream(id) => {
-                    let state = self.connections.get_mut(&id).map(|it| it.stream.close());
-                    if state == Some(StreamState::Finished) {
-                        self.remove_stream(id);
-                    }
-                }
+                Output::Stream(id, octets) => self.send_stream(now, id, &octets),
+                // What still waits for such a peer does so behind all that the kernel holds: it has
+                // not read for long, and could keep its place for ever.
+                Output::CloseStream(id) => self.remove_stream(id),
                 Output::Gre(path, packet) => self.packets.send_gre(&path, &packet),
                 Output::Event(event) => self.on_event(now, event),
             }
@@ -207,15 +229,19 @@ impl Server {
     }
 
     fn wait(&self) -> Option<Duration> {
-        if self.gre_waits || self.tun_waits {
+        if self.backlog.is_due() {
             return Some(Duration::ZERO);
         }
         let now = Instant::now();
-        [self.endpoint.deadline(), self.ending.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|deadline| deadline.saturating_duration_since(now))
+        [
+            self.endpoint.deadline(),
+            self.ending.deadline(),
+            self.backlog.accept_again,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|deadline| deadline.saturating_duration_since(now))
     }
 
     fn is_finished(&self) -> bool {

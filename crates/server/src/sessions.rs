@@ -51,6 +51,12 @@ impl Sessions {
         self.by_call.len()
     }
 
+    /// How many calls from this outer address have not logged in yet.
+    pub(crate) fn strangers_from(&self, peer: Ipv4Addr) -> usize {
+        let is_stranger = |it: &&Session| it.user.is_none() && *it.peer.ip() == peer;
+        self.by_call.values().filter(is_stranger).count()
+    }
+
     /// The call that holds an address.
     pub(crate) fn holder(&self, address: Ipv4Addr) -> Option<(CallKey, &Session)> {
         self.iter()

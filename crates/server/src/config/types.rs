@@ -232,7 +232,7 @@ pub struct Limits {
     pub sessions: usize,
     /// Control connections.
     pub connections: usize,
-    /// Control connections from one address.
+    /// Control connections from one address, and calls from it that have not logged in yet.
     pub connections_per_address: usize,
     /// Control connections that have no call yet.
     pub half_open: usize,

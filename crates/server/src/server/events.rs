@@ -24,9 +24,11 @@ impl Server {
                 call,
                 connection,
                 ids,
-            } => self.on_call_up(call, connection, ids),
+            } => self.on_call_up(now, call, connection, ids),
             Event::CallRefused { connection, why } => {
-                if let Some(it) = self.connections.get(&connection) {
+                if let Some(it) = self.connections.get(&connection)
+                    && self.strangers.allows(now)
+                {
                     tracing::warn!(peer = %it.peer, "a call did not come up: {why}");
                 }
             }
@@ -35,7 +37,13 @@ impl Server {
                 ticket,
                 credentials,
             } => {
-                self.authentication.ask(call, ticket, credentials);
+                if !self.authentication.ask(call, ticket, credentials) {
+                    let answer = Answer {
+                        verdict: Verdict::Refuse(Refusal::Unavailable),
+                        router: None,
+                    };
+                    self.endpoint.answer(now, call, ticket, answer);
+                }
             }
             // Only a client asks its user.
             Event::AskPassword { call } => self.endpoint.supply_password(now, call, None),
@@ -43,7 +51,7 @@ impl Server {
             Event::Ipv4Down { .. } | Event::Ipv6Down { .. } => {}
             Event::CallDown {
                 call, why, report, ..
-            } => self.on_call_down(call, &why, &report),
+            } => self.on_call_down(now, call, &why, &report),
         }
     }
 
@@ -54,11 +62,12 @@ impl Server {
         }
     }
 
-    fn on_call_up(&mut self, call: CallKey, id: ConnectionId, ids: SessionIds) {
+    fn on_call_up(&mut self, now: Instant, call: CallKey, id: ConnectionId, ids: SessionIds) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
         connection.had_call = true;
+        let peer = connection.peer;
         let session = Session {
             ids,
             peer: connection.peer,
@@ -71,6 +80,16 @@ impl Server {
             announced: false,
         };
         self.sessions.insert(call, session);
+        let limit = self.config.limits.connections_per_address;
+        if self.sessions.strangers_from(*peer.ip()) > limit {
+            if self.strangers.allows(now) {
+                tracing::warn!(
+                    %peer,
+                    "connection ended: {limit} calls from one address that have not logged in are the limit",
+                );
+            }
+            self.endpoint.stop(now, id);
+        }
     }
 
     /// One line when a session carries packets.
@@ -99,11 +118,14 @@ impl Server {
         );
     }
 
-    fn on_call_down(&mut self, call: CallKey, why: &CallEnd, report: &CallReport) {
+    fn on_call_down(&mut self, now: Instant, call: CallKey, why: &CallEnd, report: &CallReport) {
         let Some(session) = self.sessions.remove(call) else {
             return;
         };
         self.leases.release(session.address, session.prefix);
+        if session.user.is_none() && !self.strangers.allows(now) {
+            return;
+        }
         let packets = &report.packets;
         tracing::info!(
             session = call.number(),

@@ -17,8 +17,8 @@ use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::{
-    ETHERNET, Ending, GRE, LISTENERS, Leases, OVERHEAD, SIGNALS, ServeError, Server, TUN, WAKE,
-    unix_time,
+    Backlog, ETHERNET, Ending, GRE, LISTENERS, Leases, OVERHEAD, SIGNALS, ServeError, Server, TUN,
+    Throttle, WAKE, unix_time,
 };
 use crate::aaa::Authentication;
 use crate::config::{Config, Mtu};
@@ -78,8 +78,8 @@ impl Server {
             leases,
             started: unix_time(),
             ending: Ending::NotYet,
-            gre_waits: false,
-            tun_waits: false,
+            backlog: Backlog::default(),
+            strangers: Throttle::default(),
             config,
         })
     }

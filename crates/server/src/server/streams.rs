@@ -2,36 +2,68 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use adit_engine::{ConnectionId, Path};
-use adit_io::{ControlStream, StreamState};
+use adit_io::{ControlStream, Progress, StreamState};
+use mio::net::TcpStream;
 use mio::{Interest, Token};
 
 use super::{CONNECTIONS, Connection, ETHERNET, Server};
 
+/// Connections taken from one listener before others get their turn.
+const ACCEPTED: usize = 64;
+
+/// Until a connection is asked for again that the system had no room for.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Reads from one stream before others get their turn.
+const READS: usize = 8;
+
 impl Server {
-    pub(super) fn accept(&mut self, index: usize) {
-        loop {
-            let Some(listener) = self.listeners.get(index) else {
-                return;
-            };
-            match listener.accept() {
-                Ok((stream, SocketAddr::V4(peer))) => self.take_connection(stream, peer),
-                Ok((_, SocketAddr::V6(_))) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    tracing::warn!("cannot accept a connection: {error}");
-                    return;
-                }
+    /// Takes what waits at the listeners.
+    pub(super) fn accept_connections(&mut self, now: Instant) {
+        if self.backlog.accept_again.is_some_and(|again| now < again) {
+            return;
+        }
+        self.backlog.accept_again = None;
+        for index in std::mem::take(&mut self.backlog.listeners) {
+            if self.accept(now, index) == Progress::More {
+                self.backlog.listeners.insert(index);
             }
         }
     }
 
-    fn take_connection(&mut self, stream: mio::net::TcpStream, peer: SocketAddrV4) {
+    fn accept(&mut self, now: Instant, index: usize) -> Progress {
+        for _ in 0..ACCEPTED {
+            let Some(listener) = self.listeners.get(index) else {
+                return Progress::Drained;
+            };
+            match listener.accept() {
+                Ok((stream, SocketAddr::V4(peer))) => self.take_connection(now, stream, peer),
+                Ok((_, SocketAddr::V6(_))) => {}
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return Progress::Drained,
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        // The connection still waits, and nothing will report it once more.
+                        self.backlog.accept_again = Some(now + ACCEPT_AGAIN);
+                        if self.strangers.allows(now) {
+                            tracing::warn!("cannot accept a connection: {error}");
+                        }
+                        return Progress::More;
+                    }
+                },
+            }
+        }
+        Progress::More
+    }
+
+    fn take_connection(&mut self, now: Instant, stream: TcpStream, peer: SocketAddrV4) {
         if let Some(limit) = self.limit_reached(*peer.ip()) {
-            tracing::warn!(%peer, "connection refused: {limit}");
+            if self.strangers.allows(now) {
+                tracing::warn!(%peer, "connection refused: {limit}");
+            }
             return;
         }
         let Ok(SocketAddr::V4(local)) = stream.local_addr() else {
@@ -44,7 +76,9 @@ impl Server {
         let token = token_of(id);
         let interests = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut stream, token, interests) {
-            tracing::warn!(%peer, "cannot watch a connection: {error}");
+            if self.strangers.allows(now) {
+                tracing::warn!(%peer, "cannot watch a connection: {error}");
+            }
             return;
         }
         tracing::debug!(%peer, "connection accepted");
@@ -54,9 +88,9 @@ impl Server {
             host: String::new(),
             vendor: String::new(),
             had_call: false,
+            path_error: None,
         };
         self.connections.insert(id, connection);
-        let now = Instant::now();
         let path = Path {
             local: IpAddr::V4(*local.ip()),
             peer: IpAddr::V4(*peer.ip()),
@@ -64,7 +98,7 @@ impl Server {
         };
         self.endpoint.accept(now, id, path);
         self.drain(now);
-        self.read_stream(id);
+        self.backlog.streams.insert(id);
     }
 
     /// Which limit a new connection from this address would pass.
@@ -86,8 +120,7 @@ impl Server {
             Some(format!("{} connections are the limit", limits.connections))
         } else if of_peer >= limits.connections_per_address {
             Some(format!(
-                "{} connections from one address are the limit",
-                of_peer
+                "{of_peer} connections from one address are the limit"
             ))
         } else if half_open >= limits.half_open {
             Some(format!(
@@ -98,20 +131,42 @@ impl Server {
         }
     }
 
-    /// Reads a control connection until nothing is left.
-    pub(super) fn read_stream(&mut self, id: ConnectionId) {
-        let mut buffer = [0; 4096];
-        let now = Instant::now();
-        while let Some(connection) = self.connections.get_mut(&id) {
-            match connection.stream.read(&mut buffer) {
-                Ok(0) => return self.drop_stream(now, id),
-                Ok(length) => {
-                    self.endpoint.handle_stream(now, id, &buffer[..length]);
-                    self.drain(now);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => return self.drop_stream(now, id),
+    /// Reads the control connections that have something.
+    pub(super) fn read_streams(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.backlog.streams) {
+            if self.read_stream(now, id) == Progress::More {
+                self.backlog.streams.insert(id);
             }
+        }
+    }
+
+    fn read_stream(&mut self, now: Instant, id: ConnectionId) -> Progress {
+        let mut buffer = [0; 4096];
+        for _ in 0..READS {
+            let Some(connection) = self.connections.get_mut(&id) else {
+                return Progress::Drained;
+            };
+            match connection.stream.read(&mut buffer) {
+                Ok(length @ 1..) => self.endpoint.handle_stream(now, id, &buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Progress::Drained;
+                }
+                Ok(0) | Err(_) => self.drop_stream(now, id),
+            }
+            self.drain(now);
+        }
+        Progress::More
+    }
+
+    pub(super) fn send_stream(&mut self, now: Instant, id: ConnectionId, octets: &[u8]) {
+        // What PPP said last must not arrive after the end of the call.
+        self.packets.flush();
+        let state = self
+            .connections
+            .get_mut(&id)
+            .map(|connection| connection.stream.send(octets));
+        if state == Some(StreamState::Finished) {
+            self.drop_stream(now, id);
         }
     }
 
@@ -121,21 +176,37 @@ impl Server {
             .get_mut(&id)
             .map(|connection| connection.stream.flush());
         if state == Some(StreamState::Finished) {
-            self.drop_stream(Instant::now(), id);
+            let now = Instant::now();
+            self.drop_stream(now, id);
+            self.drain(now);
         }
     }
 
-    /// The stream is broken or closed by the peer.
-    pub(super) fn drop_stream(&mut self, now: Instant, id: ConnectionId) {
+    /// The stream is broken or closed by the peer. What comes of that is left to be drained.
+    fn drop_stream(&mut self, now: Instant, id: ConnectionId) {
         self.remove_stream(id);
         self.endpoint.handle_stream_closed(now, id);
-        self.drain(now);
     }
 
     pub(super) fn remove_stream(&mut self, id: ConnectionId) {
         if let Some(mut connection) = self.connections.remove(&id) {
             // Closing the descriptor takes it out of the poll as well.
             let _ = self.poll.registry().deregister(&mut connection.stream);
+        }
+    }
+
+    /// Tells what keeps GRE packets from a peer, once for each cause.
+    pub(super) fn tell_path_errors(&mut self, now: Instant) {
+        for error in self.packets.take_errors() {
+            let connection = self
+                .connections
+                .values_mut()
+                .find(|it| *it.peer.ip() == error.destination);
+            if connection.is_some_and(|it| it.path_error.replace(error.cause) != Some(error.cause))
+                && self.strangers.allows(now)
+            {
+                tracing::warn!("{error}");
+            }
         }
     }
 }
