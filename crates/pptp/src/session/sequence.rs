@@ -22,6 +22,13 @@ pub(super) enum Place {
     Resynchronized,
 }
 
+/// Numbers far ahead are what a long outage leaves; one more shows that it is real.
+const CONFIRMATIONS_AHEAD: u32 = 1;
+
+/// Numbers far behind are old packets, late or replayed. Only many in a row, with nothing expected
+/// between them, show a peer that has begun anew, or one that forged numbers had led us away from.
+const CONFIRMATIONS_BEHIND: u32 = 16;
+
 /// What is known of the peer's sequence.
 #[derive(Debug)]
 pub(super) struct Sequence {
@@ -31,6 +38,8 @@ pub(super) struct Sequence {
     history: u64,
     /// The far number that waits to be confirmed.
     candidate: Option<u32>,
+    /// How many numbers in a row have confirmed the one before.
+    confirmations: u32,
     max_jump: u32,
 }
 
@@ -40,6 +49,7 @@ impl Sequence {
             next: None,
             history: 0,
             candidate: None,
+            confirmations: 0,
             max_jump,
         }
     }
@@ -81,6 +91,15 @@ impl Sequence {
         let before = self.candidate.replace(sequence);
         let gap = before.map(|before| distance(before, sequence));
         if gap.is_some_and(|gap| gap > 0 && gap.unsigned_abs() < self.max_jump) {
+            self.confirmations += 1;
+        } else {
+            self.confirmations = 0;
+        }
+        let needed = match distance(self.next_or(sequence), sequence) {
+            1.. => CONFIRMATIONS_AHEAD,
+            _ => CONFIRMATIONS_BEHIND,
+        };
+        if self.confirmations >= needed {
             Place::Resynchronized
         } else {
             Place::Far
@@ -156,6 +175,23 @@ mod tests {
             "the same number again confirms nothing"
         );
         assert_eq!(sequence.place(70_003), Place::Resynchronized);
+    }
+
+    #[test]
+    fn old_numbers_are_believed_only_where_nothing_else_comes() {
+        let mut sequence = at(100_000);
+        for number in 1..=CONFIRMATIONS_BEHIND {
+            assert_eq!(sequence.place(number), Place::Far, "{number}");
+        }
+        assert_eq!(sequence.place(100_000), Place::Next);
+        sequence.advance(Arrival::Received);
+        for number in 51..=50 + CONFIRMATIONS_BEHIND {
+            assert_eq!(sequence.place(number), Place::Far, "{number}");
+        }
+        assert_eq!(
+            sequence.place(60 + CONFIRMATIONS_BEHIND),
+            Place::Resynchronized
+        );
     }
 
     #[test]

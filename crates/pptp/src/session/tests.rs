@@ -186,9 +186,10 @@ fn finds_the_peer_again_after_a_long_outage() {
         (session.stats().far, session.stats().resynchronized),
         (1, 1)
     );
+    let anew: Vec<u32> = (0..20).collect();
     assert_eq!(
-        receive(&mut session, now, &[0, 1, 2]),
-        [1, 2],
+        receive(&mut session, now, &anew),
+        [16, 17, 18, 19],
         "and after a restart of the peer"
     );
 }
