@@ -3,7 +3,7 @@ use std::time::Duration;
 use adit_wire::ipv6cp::InterfaceId;
 
 use crate::auth::{AuthenticatorConfig, Method, PeerConfig};
-use crate::ccp::MppeConfig;
+use crate::ccp::{EncryptionPolicy, MppeConfig};
 use crate::ipcp::Ipv4Config;
 use crate::lcp::LcpConfig;
 use crate::mppe::ReceiverConfig;
@@ -52,12 +52,20 @@ impl Role {
             Self::Client { .. } => Vec::new(),
         }
     }
+}
 
+impl LinkConfig {
+    /// How we authenticate. Where encryption is required, not by what gives no keys for it: the link
+    /// would fail, but only when a password in the clear or a weak digest is with whoever asked.
     pub(super) fn willing(&self) -> Vec<Method> {
-        match self {
-            Self::Server(_) => Vec::new(),
-            Self::Client { credentials, .. } => credentials.methods.clone(),
-        }
+        let Role::Client { credentials, .. } = &self.role else {
+            return Vec::new();
+        };
+        let needs_keys = self.mppe.policy == EncryptionPolicy::Required;
+        let methods = credentials.methods.iter().copied();
+        methods
+            .filter(|method| method.makes_keys() || !needs_keys)
+            .collect()
     }
 }
 

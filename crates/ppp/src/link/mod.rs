@@ -130,7 +130,7 @@ impl Link {
         let policy = LcpPolicy::new(
             config.lcp.clone(),
             config.role.demand(),
-            config.role.willing(),
+            config.willing(),
             Arc::clone(&entropy),
         );
         Self {

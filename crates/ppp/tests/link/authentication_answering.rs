@@ -244,3 +244,18 @@ fn methods_that_are_not_allowed_are_naked_with_the_preferred_one() {
         );
     }
 }
+
+#[test]
+fn a_password_is_not_given_away_where_no_keys_for_required_encryption_come_of_it() {
+    let methods = [Method::MsChapV2, Method::ChapMd5, Method::Pap];
+    for (mppe, is_taken) in [(MppeConfig::default(), false), (off(), true)] {
+        for method in [Authentication::Pap, Authentication::ChapMd5] {
+            let mut script = Script::open(client(&methods, mppe.clone()));
+            script.hear::<adit_wire::lcp::Lcp>();
+            let option = adit_wire::lcp::LcpOption::Authentication(method);
+            let answer = script.request::<adit_wire::lcp::Lcp>(std::slice::from_ref(&option));
+            let taken = answer == Body::ConfigureAck(vec![option]);
+            assert_eq!(taken, is_taken);
+        }
+    }
+}
