@@ -22,6 +22,7 @@ pub mod gre;
 pub mod host;
 pub mod namespace;
 pub mod netlink;
+pub mod open_files;
 mod path_mtu;
 mod sys;
 pub mod sysctl;

@@ -8,9 +8,9 @@ use super::path_error::{PathErrors, drain};
 use super::{BATCH, PathError, SLOT};
 use crate::sys::check;
 
-/// How often one call looks again after an error that the network reported, so that a flood of ICMP
-/// cannot hold the caller.
-const RETRIES: usize = 4;
+/// Errors about earlier packets that one receive passes over: more than the kernel queues between two
+/// looks, so that packets behind them are not taken for none.
+const ERRORS_PASSED: usize = 64;
 
 /// Room for [`BATCH`] received packets, allocated once.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Default for RecvBatch {
 
 pub(super) fn receive(socket: BorrowedFd<'_>, batch: &mut RecvBatch) -> io::Result<usize> {
     batch.count = 0;
-    for _ in 0..RETRIES {
+    for _ in 0..ERRORS_PASSED {
         match receive_once(socket, batch) {
             Ok(count) => {
                 batch.count = count;

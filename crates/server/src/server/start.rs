@@ -38,6 +38,7 @@ impl Server {
         for warning in store.warnings() {
             tracing::warn!("{warning}");
         }
+        make_room_for(config.limits.connections);
         let poll = Poll::new()?;
         let listeners = listen(&poll, &config.listen)?;
         let mut packets = PacketIo::new(RawGre::open(None)?);
@@ -47,11 +48,14 @@ impl Server {
             // The loop has ended where this fails, and nobody waits for the answer.
             let _ = woken.wake();
         })?;
+        // From here on a signal ends the server in order, so that the host is put back.
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let registry = poll.registry();
+        registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
         let id = interface_id();
         let endpoint = Endpoint::new(settings::endpoint(&config, id), Arc::new(SystemEntropy));
         let leases = Leases::new(&config, store.fixed_addresses()?);
         let (host, tun) = set_up_host(&config, id)?;
-        let registry = poll.registry();
         let gre = packets.gre().as_fd().as_raw_fd();
         registry.register(&mut SourceFd(&gre), GRE, Interest::READABLE)?;
         registry.register(
@@ -60,8 +64,6 @@ impl Server {
             Interest::READABLE,
         )?;
         packets.attach(tun);
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-        registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
         let authentication = Authentication::start(store, waker)?;
         Ok(Self {
             poll,
@@ -82,6 +84,22 @@ impl Server {
             strangers: Throttle::default(),
             config,
         })
+    }
+}
+
+/// Files that the server holds open beside its control connections.
+const OTHER_FILES: u64 = 64;
+
+/// Sees to it that the system lets as many connections in as the configuration does.
+fn make_room_for(connections: usize) {
+    let wanted = OTHER_FILES + connections as u64;
+    match adit_net::open_files::allow(wanted) {
+        Ok(allowed) if allowed >= wanted => {}
+        Ok(allowed) => tracing::warn!(
+            "the system allows {allowed} open files, too few for {connections} connections; raise \
+             the hard limit (`ulimit -Hn`, LimitNOFILE=) or lower limits.connections"
+        ),
+        Err(error) => tracing::warn!("cannot raise the limit of open files: {error}"),
     }
 }
 
