@@ -59,7 +59,7 @@ fn check_tun() -> Result<(), Missing> {
         .read(true)
         .write(true)
         .open(crate::tun::DEVICE);
-    opened.map_err(|error| crate::tun::open_error("", error))?;
+    opened.map_err(|error| TunError::of_open("", error))?;
     if !has_capability(CAP_NET_ADMIN) {
         return Err(TunError::Permission {
             name: "of the tunnel".to_owned(),

@@ -9,4 +9,6 @@ mod lab;
 #[cfg(test)]
 mod netlink;
 #[cfg(test)]
+mod offload;
+#[cfg(test)]
 mod tun;
