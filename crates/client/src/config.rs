@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adit_engine::{EndpointConfig, SourceCheck};
+use adit_engine::{CallLimit, EndpointConfig, Shard, SourceCheck};
 use adit_ppp::auth::{Method, PeerConfig};
 use adit_ppp::link::Role;
 use adit_ppp::{EncryptionPolicy, Ipv4Config, LinkConfig, MppeConfig, NegotiationTimers};
@@ -141,7 +141,8 @@ impl ClientConfig {
             link: self.link(),
             clamp_mss: true,
             source_check: SourceCheck::None,
-            maximum_calls: 1,
+            maximum_calls: CallLimit::new(1),
+            shard: Shard::default(),
         }
     }
 

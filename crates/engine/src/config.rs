@@ -2,6 +2,8 @@ use adit_ppp::LinkConfig;
 use adit_pptp::control_connection;
 use adit_pptp::session::SessionConfig;
 
+use crate::shard::{CallLimit, Shard};
+
 /// How an endpoint behaves.
 #[derive(Debug, Clone)]
 pub struct EndpointConfig {
@@ -16,7 +18,9 @@ pub struct EndpointConfig {
     /// Which inner source addresses a peer may use.
     pub source_check: SourceCheck,
     /// Calls that there may be at once; further ones are told that we are busy.
-    pub maximum_calls: usize,
+    pub maximum_calls: CallLimit,
+    /// Which Call IDs and numbers its calls get.
+    pub shard: Shard,
 }
 
 /// Which inner source addresses a peer may use.

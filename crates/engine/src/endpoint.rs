@@ -1,7 +1,7 @@
 mod control;
 mod links;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,6 +19,7 @@ use crate::config::{Dial, EndpointConfig};
 use crate::connection::{Connection, Purpose};
 use crate::event::{Answer, CallKey, CallReport, ConnectionId, Output, Path};
 use crate::router::{Destination, Router};
+use crate::shard::Places;
 use crate::timers::{Armed, Timers};
 
 /// Where packets go that leave an endpoint. Both calls are made from within the endpoint, so they
@@ -42,7 +43,9 @@ pub struct Endpoint {
     connections: BTreeMap<ConnectionId, Connection>,
     /// By the Call ID of packets to us, which is unique among the calls of all peers.
     calls: BTreeMap<u16, Call>,
-    reserved: usize,
+    /// Call IDs of calls that are not up yet.
+    reserved: BTreeSet<u16>,
+    places: Places,
     next_generation: u32,
     shutting_down: bool,
     router: Router,
@@ -68,13 +71,16 @@ const PPP_HEADER: u16 = 4;
 impl Endpoint {
     /// An endpoint without connections.
     pub fn new(config: EndpointConfig, entropy: Arc<dyn Entropy>) -> Self {
+        let places = Places::new(config.maximum_calls.clone());
+        let next_generation = config.shard.first_number();
         Self {
             config,
             entropy,
             connections: BTreeMap::new(),
             calls: BTreeMap::new(),
-            reserved: 0,
-            next_generation: 1,
+            reserved: BTreeSet::new(),
+            places,
+            next_generation,
             shutting_down: false,
             router: Router::default(),
             timers: Timers::new(),

@@ -10,6 +10,7 @@
 //! | `connection` | one control connection and the path that it came by |
 //! | `call` | one call: its GRE session, its PPP link and what passes through them |
 //! | `router` | which inner address belongs to which call |
+//! | `shard` | what is shared where several endpoints are one to the outside |
 //! | `advertise` | router advertisements to a call's peer |
 //! | `timers` | one queue for the deadlines of all of them |
 
@@ -22,6 +23,7 @@ mod connection;
 mod endpoint;
 mod event;
 mod router;
+mod shard;
 mod timers;
 
 pub use advertise::RouterConfig;
@@ -32,3 +34,4 @@ pub use event::{
     Answer, CallEnd, CallKey, CallReport, ConnectionId, Event, Output, Path, SessionIds,
 };
 pub use router::Destination;
+pub use shard::{CallLimit, Shard};

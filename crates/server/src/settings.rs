@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adit_crypto::mppe_keys::Strength;
-use adit_engine::{EndpointConfig, SourceCheck};
+use adit_engine::{CallLimit, EndpointConfig, Shard, SourceCheck};
 use adit_ppp::auth::{AuthenticatorConfig, Method};
 use adit_ppp::link::{EchoConfig, Role};
 use adit_ppp::mppe::Mode;
@@ -28,7 +28,8 @@ pub(crate) fn endpoint(config: &Config, id: InterfaceId) -> EndpointConfig {
         link: link(config, id),
         clamp_mss: config.network.clamp_mss,
         source_check: SourceCheck::Assigned,
-        maximum_calls: config.limits.sessions,
+        maximum_calls: CallLimit::new(config.limits.sessions),
+        shard: Shard::default(),
     }
 }
 

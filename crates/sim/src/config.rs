@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adit_crypto::mppe_keys::Strength;
-use adit_engine::{EndpointConfig, SourceCheck};
+use adit_engine::{CallLimit, EndpointConfig, Shard, SourceCheck};
 use adit_ppp::auth::{AuthenticatorConfig, Method, PeerConfig};
 use adit_ppp::link::Role;
 use adit_ppp::mppe::Mode;
@@ -189,7 +189,8 @@ fn endpoint(link: LinkConfig) -> EndpointConfig {
         link,
         clamp_mss: true,
         source_check: SourceCheck::None,
-        maximum_calls: 1_000,
+        maximum_calls: CallLimit::new(1_000),
+        shard: Shard::default(),
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use adit_engine::CallEnd;
+use adit_engine::{CallEnd, CallLimit};
 use adit_ppp::auth::{Method, Refusal};
 use adit_ppp::link::{CloseReason, NoEncryption, Role};
 use adit_ppp::mppe::Mode;
@@ -153,7 +153,7 @@ fn ends_without_a_common_authentication_protocol_part() {
 fn a_full_server_says_that_it_is_busy_until_there_is_room() {
     for seed in SEEDS {
         let mut config = WorldConfig::new(seed, 4);
-        config.server.maximum_calls = 2;
+        config.server.maximum_calls = CallLimit::new(2);
         let mut world = World::new(config);
         for index in [0, 1] {
             assert!(world.bring_up(index));
@@ -187,7 +187,7 @@ fn a_full_server_says_that_it_is_busy_until_there_is_room() {
 fn many_clients_at_the_same_moment_do_not_exceed_the_limit() {
     const CLIENTS: usize = 30;
     let mut config = WorldConfig::new(30_100, CLIENTS);
-    config.server.maximum_calls = 10;
+    config.server.maximum_calls = CallLimit::new(10);
     let mut world = World::new(config);
     for index in 0..CLIENTS {
         world.connect(index);

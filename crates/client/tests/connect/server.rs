@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use adit_engine::{
-    Answer, ConnectionId, Endpoint, EndpointConfig, Event, Output, Path, SourceCheck,
+    Answer, CallLimit, ConnectionId, Endpoint, EndpointConfig, Event, Output, Path, Shard,
+    SourceCheck,
 };
 use adit_io::{ControlStream, PacketIo, Progress, SourceAddress, StreamState, SystemEntropy};
 use adit_net::gre::RawGre;
@@ -120,7 +121,8 @@ impl Server {
             link,
             clamp_mss: false,
             source_check: SourceCheck::None,
-            maximum_calls: 1,
+            maximum_calls: CallLimit::new(1),
+            shard: Shard::default(),
         };
         Self {
             poll,

@@ -112,20 +112,23 @@ impl Endpoint {
         };
         if let Ok(handle) = connection.control.request_outgoing_call(now, request) {
             connection.reserved.insert(handle, call_id);
-            self.reserved += 1;
+            self.reserved.insert(call_id);
+            self.places.take_any();
         }
     }
 
     /// Accepts a call that the peer asked for or announced, where there is room for it.
     fn take_call(&mut self, now: Instant, id: ConnectionId, handle: CallHandle) {
-        let busy =
-            self.shutting_down || self.calls.len() + self.reserved >= self.config.maximum_calls;
-        let call_id = if busy { None } else { self.free_call_id() };
+        let call_id = if self.shutting_down {
+            None
+        } else {
+            self.free_call_id()
+        };
         let window = self.config.session.window;
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        let Some(call_id) = call_id else {
+        let Some(call_id) = call_id.filter(|_| self.places.take()) else {
             let _ = connection.control.refuse_call(now, handle, Refusal::Busy);
             return;
         };
@@ -139,39 +142,36 @@ impl Endpoint {
             .is_ok()
         {
             connection.reserved.insert(handle, call_id);
-            self.reserved += 1;
+            self.reserved.insert(call_id);
         } else {
+            self.places.give_back();
             let refusal = Refusal::Error(ErrorCode::NoResource);
             let _ = connection.control.refuse_call(now, handle, refusal);
         }
     }
 
-    /// A random Call ID that no call of any peer has. Forging a packet takes guessing it.
+    /// A random Call ID of ours that no call of any peer has. Forging a packet takes guessing it.
     fn free_call_id(&self) -> Option<u16> {
         const ATTEMPTS: usize = 64;
-        let is_free = |id: &u16| {
-            !self.calls.contains_key(id)
-                && !self
-                    .connections
-                    .values()
-                    .any(|connection| connection.reserved.values().any(|other| other == id))
-        };
-        let start = (0..ATTEMPTS).map(|_| u16::from_be_bytes(self.entropy.array()));
-        start.chain(0..=u16::MAX).find(is_free)
+        let shard = self.config.shard;
+        let is_free = |id: &u16| !self.calls.contains_key(id) && !self.reserved.contains(id);
+        let random = |_| shard.call_id(u16::from_be_bytes(self.entropy.array()));
+        let start = (0..ATTEMPTS).map(random);
+        start.chain(shard.call_ids()).find(is_free)
     }
 
     fn on_call_up(&mut self, now: Instant, id: ConnectionId, up: CallUp) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        if connection.reserved.remove(&up.call).is_some() {
-            self.reserved -= 1;
+        if let Some(call_id) = connection.reserved.remove(&up.call) {
+            self.reserved.remove(&call_id);
         }
         let key = CallKey {
             call_id: up.local_call_id,
             generation: self.next_generation,
         };
-        self.next_generation += 1;
+        self.next_generation = self.config.shard.next_number(self.next_generation);
         connection.calls.insert(up.call, key);
         let path = connection.path;
         let span = info_span!(parent: &connection.span, "call", id = key.number());
@@ -234,10 +234,14 @@ impl Endpoint {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        if connection.reserved.remove(&handle).is_some() {
-            self.reserved -= 1;
+        let reserved = connection.reserved.remove(&handle);
+        if let Some(call_id) = reserved {
+            self.reserved.remove(&call_id);
         }
         let key = connection.calls.remove(&handle);
+        if reserved.is_some() || key.is_some() {
+            self.places.give_back();
+        }
         let idle = connection.calls.is_empty() && connection.reserved.is_empty();
         if matches!(connection.purpose, Purpose::Dial(_)) {
             connection.control.stop(now, StopReason::None);

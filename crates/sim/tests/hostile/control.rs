@@ -1,6 +1,6 @@
 //! What comes over control connections.
 
-use adit_engine::ConnectionId;
+use adit_engine::{CallLimit, ConnectionId};
 use adit_sim::pns::Pns;
 use adit_sim::{Rng, World, WorldConfig};
 use adit_wire::control::{MAX_LENGTH, Message, MessageType, StartControlConnectionRequest};
@@ -88,7 +88,7 @@ fn random_octets_on_the_control_connection() {
 #[test]
 fn a_flood_of_connections_and_calls_is_bounded_and_passes() {
     let mut config = WorldConfig::new(72_000, 1);
-    config.server.maximum_calls = 50;
+    config.server.maximum_calls = CallLimit::new(50);
     let mut world = up(config);
     let mut rng = Rng::new(1);
     for number in 0..300u16 {
