@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::Code;
-use crate::{config, connect, demo, disconnect, inspect, serve, sessions, user};
+use crate::{bench, config, connect, demo, disconnect, inspect, serve, sessions, user};
 
 /// Shown below the help of the program.
 const EXIT_CODES: &str = "\
@@ -62,6 +62,8 @@ pub enum Command {
     Config(config::ConfigArgs),
     /// Show a server and a client at work on this machine, without changing its network.
     Demo(demo::DemoArgs),
+    /// Measure how fast a tunnel is on this machine, without changing its network.
+    Bench(bench::BenchArgs),
 }
 
 /// Where the running server is asked.
@@ -87,6 +89,7 @@ impl Cli {
             Command::Disconnect(args) => disconnect::run(&args),
             Command::Config(args) => config::run(&args),
             Command::Demo(args) => demo::run(args),
+            Command::Bench(args) => bench::run(&args),
         }
     }
 }

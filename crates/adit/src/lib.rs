@@ -1,10 +1,11 @@
 //! The command line of the `adit` program: a PPTP server and client in user space.
 //!
 //! Each subcommand is one module with its arguments and its `run` function. What they do is in the libraries
-//! `adit-server`, `adit-client` and `adit-inspect`.
+//! `adit-server`, `adit-client`, `adit-inspect` and `adit-bench`.
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod connect;
@@ -13,6 +14,7 @@ pub mod disconnect;
 pub mod exit;
 pub mod inspect;
 mod logging;
+mod namespaces;
 mod output;
 pub mod password;
 pub mod serve;

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use adit_bench::program::Program;
+use adit_bench::stop::Stop;
 use adit_net::namespace::Host;
 use adit_server::control_socket::{Reply, Request, SessionInfo, ask};
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-use super::Stop;
 use super::hosts::{CLIENT, Hosts, SERVER, Tunnel};
 use super::narrator::{Narrator, Style};
 use super::ping::round_trip;
-use super::program::Program;
 use super::transfer::transfer;
 
 /// The first user.

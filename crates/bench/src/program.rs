@@ -1,4 +1,4 @@
-//! This program as a child process on one of the hosts.
+//! Programs as child processes on the hosts of a laboratory.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -12,8 +12,6 @@ use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::exit::Code;
-
 /// How long the program may take for its next line, or its end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -22,7 +20,7 @@ const LAST_LINES: usize = 12;
 
 /// A running child, killed when dropped. Its log goes to a file, its other output is read as it comes.
 #[derive(Debug)]
-pub(super) struct Program {
+pub struct Program {
     name: &'static str,
     child: Child,
     lines: Receiver<String>,
@@ -30,8 +28,12 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Starts `command`, whose log goes to a file in `directory`.
-    pub(super) fn start(
+    /// Starts `command`, whose log goes to a file in `directory`. Nothing may be running there under this
+    /// `name`.
+    ///
+    /// # Errors
+    /// The command cannot be run, or the file not be made.
+    pub fn start(
         name: &'static str,
         mut command: Command,
         directory: &Path,
@@ -61,8 +63,16 @@ impl Program {
         })
     }
 
+    /// Its process ID.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for a line of the output of which `wanted` makes something.
-    pub(super) fn wait_for<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
+    ///
+    /// # Errors
+    /// It ends, or says no such line for a long time; the end of its log is told.
+    pub fn wait_for<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -79,7 +89,10 @@ impl Program {
     }
 
     /// Asks it to end, as Ctrl-C does, and waits until it has done so without an error.
-    pub(super) fn end(mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// It ends with another exit code than 0, or not for a long time.
+    pub fn end(mut self) -> anyhow::Result<()> {
         kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGINT)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -91,7 +104,7 @@ impl Program {
             }
         }
         let status = self.child.wait()?;
-        if status.code() != Some(Code::Done as i32) {
+        if !status.success() {
             return self.failed(&format!("ended with {status}"));
         }
         Ok(())

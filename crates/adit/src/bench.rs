@@ -1,0 +1,39 @@
+//! `adit bench`: how fast this machine is.
+
+mod throughput;
+
+use clap::{Args, Subcommand};
+
+use crate::exit::Code;
+
+const EXAMPLES: &str = "\
+Examples:
+  adit bench throughput        rates through a tunnel, beside the bare cable
+
+`adit bench throughput --help` has more.";
+
+/// Arguments of `adit bench`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct BenchArgs {
+    /// What to measure.
+    #[command(subcommand)]
+    pub measurement: Measurement,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Measurement {
+    /// Rates, processor time and round trips through one tunnel.
+    Throughput(throughput::ThroughputArgs),
+}
+
+/// Measures and tells the results.
+///
+/// # Errors
+/// The machine does not allow what is needed, or something does not work.
+pub fn run(args: &BenchArgs) -> anyhow::Result<Code> {
+    match &args.measurement {
+        Measurement::Throughput(args) => throughput::run(args),
+    }
+}
