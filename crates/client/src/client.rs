@@ -272,7 +272,7 @@ impl<'a> Client<'a> {
             let destination = self.call.map_or(Destination::Unknown, Destination::Call);
             let progress = self
                 .packets
-                .read_tun(now, &mut self.endpoint, |_, _| destination)
+                .read_tun(now, &mut self.endpoint, |_, _| destination, &mut ())
                 .map_err(ClientError::io("read from the tunnel's interface"))?;
             self.ready.tun = progress == Progress::More;
             self.settle(now)?;

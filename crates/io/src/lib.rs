@@ -11,5 +11,5 @@ mod packets;
 mod stream;
 
 pub use entropy::SystemEntropy;
-pub use packets::{PacketIo, Progress, SourceAddress};
+pub use packets::{PacketIo, Progress, SourceAddress, Strays};
 pub use stream::{ControlStream, StreamState};

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use adit_engine::{CallKey, Destination, Endpoint, Path, Sink};
 use adit_net::gre::{PathError, PushError, RawGre, RecvBatch, SendBatch};
-use adit_net::tun::Tun;
+use adit_net::tun::{TunQueue, VnetHeader};
 
-/// The raw GRE socket, the TUN device, and the room for packets between them.
+/// The raw GRE socket, a queue of the TUN device, and the room for packets between them.
 #[derive(Debug)]
 pub struct PacketIo {
     gre: RawGre,
-    tun: Option<Tun>,
+    tun: Option<TunQueue>,
     received: RecvBatch,
     outgoing: SendBatch,
     buffer: Box<[u8]>,
@@ -18,6 +18,19 @@ pub struct PacketIo {
     undelivered: u64,
     /// Inner packets that were for no call.
     unrouted: u64,
+}
+
+/// Where inner packets go that are for no call of an endpoint.
+pub trait Strays {
+    /// A packet, and what it still needs: whether it was taken.
+    fn take(&mut self, header: &VnetHeader, packet: &[u8]) -> bool;
+}
+
+/// Nowhere.
+impl Strays for () {
+    fn take(&mut self, _header: &VnetHeader, _packet: &[u8]) -> bool {
+        false
+    }
 }
 
 /// How far a reader got.
@@ -38,7 +51,7 @@ const LONGEST_INNER: usize = 65_536;
 struct Outgoing<'a> {
     gre: &'a RawGre,
     batch: &'a mut SendBatch,
-    tun: Option<&'a Tun>,
+    tun: Option<&'a TunQueue>,
     undelivered: &'a mut u64,
 }
 
@@ -55,7 +68,9 @@ impl Sink for Outgoing<'_> {
     }
 
     fn network(&mut self, _call: CallKey, packet: &mut [u8]) {
-        let delivered = self.tun.is_some_and(|tun| tun.write(packet).is_ok());
+        let delivered = self
+            .tun
+            .is_some_and(|tun| tun.write(&VnetHeader::default(), packet).is_ok());
         *self.undelivered += u64::from(!delivered);
     }
 }
@@ -74,19 +89,14 @@ impl PacketIo {
         }
     }
 
-    /// Inner packets go to and come from this device from now on.
-    pub fn attach(&mut self, tun: Tun) {
+    /// Inner packets go to and come from this queue from now on.
+    pub fn attach(&mut self, tun: TunQueue) {
         self.tun = Some(tun);
     }
 
     /// The raw GRE socket.
     pub fn gre(&self) -> &RawGre {
         &self.gre
-    }
-
-    /// The TUN device, once it is attached.
-    pub fn tun(&self) -> Option<&Tun> {
-        self.tun.as_ref()
     }
 
     /// Takes GRE packets in and gives them to the endpoint.
@@ -121,7 +131,8 @@ impl PacketIo {
         Ok(Progress::More)
     }
 
-    /// Takes inner packets from the TUN device and gives each to the call that `find` names.
+    /// Takes inner packets from the TUN device and gives each to the call that `find` names, or to
+    /// `strays` where it names none.
     ///
     /// # Errors
     /// What the device reports, other than that nothing is left.
@@ -130,6 +141,7 @@ impl PacketIo {
         now: Instant,
         endpoint: &mut Endpoint,
         find: impl Fn(&Endpoint, &[u8]) -> Destination,
+        strays: &mut impl Strays,
     ) -> io::Result<Progress> {
         let Some(tun) = &self.tun else {
             return Ok(Progress::Drained);
@@ -142,8 +154,8 @@ impl PacketIo {
         };
         let mut result = Ok(Progress::More);
         for _ in 0..SHARE * adit_net::gre::BATCH {
-            let length = match tun.read(&mut self.buffer) {
-                Ok(length) => length,
+            let (header, length) = match tun.read(&mut self.buffer) {
+                Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     result = Ok(Progress::Drained);
                     break;
@@ -157,11 +169,33 @@ impl PacketIo {
             let packet = &mut self.buffer[..length];
             match find(endpoint, packet) {
                 Destination::Call(call) => endpoint.send(now, call, packet, &mut sink),
+                Destination::Unknown if strays.take(&header, packet) => {}
                 Destination::Unknown => self.unrouted += 1,
             }
         }
         self.flush();
         result
+    }
+
+    /// Takes an inner packet that was read from another queue of the TUN device, where it was a stray,
+    /// and gives it to the call of this endpoint that it is for.
+    pub fn inject(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        _header: &VnetHeader,
+        packet: &mut [u8],
+    ) {
+        let mut sink = Outgoing {
+            gre: &self.gre,
+            batch: &mut self.outgoing,
+            tun: self.tun.as_ref(),
+            undelivered: &mut self.undelivered,
+        };
+        match endpoint.route(packet) {
+            Destination::Call(call) => endpoint.send(now, call, packet, &mut sink),
+            Destination::Unknown => self.unrouted += 1,
+        }
     }
 
     /// Lets the endpoint do what is due.

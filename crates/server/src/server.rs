@@ -55,6 +55,8 @@ pub struct Server {
     next_connection: u64,
     endpoint: Endpoint,
     packets: PacketIo,
+    /// The name of the TUN device.
+    interface: String,
     host: Option<Host>,
     authentication: Authentication,
     control_socket: ControlSocket,
@@ -124,10 +126,10 @@ impl Server {
     pub fn summary(&self) -> String {
         let listen: Vec<String> = self.config.listen.iter().map(ToString::to_string).collect();
         let network = &self.config.network;
-        let interface = self.packets.tun().map_or("", |tun| tun.name());
         format!(
-            "serving on {}: interface {interface}, server {}, clients from {}",
+            "serving on {}: interface {}, server {}, clients from {}",
             listen.join(", "),
+            self.interface,
             network.server_address(),
             network.pool.trunc(),
         )
@@ -207,7 +209,7 @@ impl Server {
         if self.backlog.tun {
             let result = self
                 .packets
-                .read_tun(now, &mut self.endpoint, Endpoint::route);
+                .read_tun(now, &mut self.endpoint, Endpoint::route, &mut ());
             self.backlog.tun = more(result, "the TUN device");
             self.drain(now);
         }

@@ -209,7 +209,9 @@ impl Client<'_> {
                 Interest::READABLE,
             )
             .map_err(ClientError::io("wait for the tunnel's interface"))?;
-        self.packets.attach(tun);
+        if let Some(queue) = tun.into_queues().pop() {
+            self.packets.attach(queue);
+        }
         self.network.tunnel = Some(tunnel);
         Ok(())
     }

@@ -43,11 +43,7 @@ impl Server {
             pid: std::process::id(),
             since: self.started,
             listen: self.config.listen.clone(),
-            interface: self
-                .packets
-                .tun()
-                .map(|tun| tun.name().to_owned())
-                .unwrap_or_default(),
+            interface: self.interface.clone(),
             connections: self.connections.len(),
             sessions: self.sessions.len(),
         }

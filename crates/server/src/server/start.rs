@@ -63,7 +63,10 @@ impl Server {
             TUN,
             Interest::READABLE,
         )?;
-        packets.attach(tun);
+        let interface = tun.name().to_owned();
+        if let Some(queue) = tun.into_queues().pop() {
+            packets.attach(queue);
+        }
         let authentication = Authentication::start(store, waker)?;
         Ok(Self {
             poll,
@@ -72,6 +75,7 @@ impl Server {
             next_connection: 0,
             endpoint,
             packets,
+            interface,
             host: Some(host),
             authentication,
             control_socket,
