@@ -1,14 +1,16 @@
 //! Keys of MPPE: from MS-CHAP to the start keys (RFC 3079), and from a start key to one session key
 //! after the other (RFC 3078 §7.3).
 
+mod session;
+
 use std::fmt;
 
 use sha1::{Digest, Sha1};
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::nt::{LmHash, NtHash};
-use crate::rc4::Rc4;
 use crate::secret::{self, Secret};
+
+pub use session::{SessionKey, SessionKeys};
 
 const MASTER_KEY: &[u8; 27] = b"This is the MPPE Master Key";
 const CLIENT_TO_SERVER: &[u8; 84] =
@@ -226,123 +228,6 @@ impl SessionStartKeys {
     }
 }
 
-/// One session key: what RC4 is initialized with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionKey {
-    strength: Strength,
-    octets: Secret<16>,
-}
-
-impl SessionKey {
-    /// The key: 8 octets for 40 and 56 bits, 16 for 128.
-    pub fn octets(&self) -> &[u8] {
-        &self.octets.0[..self.strength.key_length()]
-    }
-}
-
-/// The session keys of one direction, one after the other (RFC 3078 §7.3).
-///
-/// A clone goes its own way: that is how a receiver tries later keys before it commits to them.
-#[derive(Clone)]
-pub struct SessionKeys {
-    current: SessionKey,
-    /// The message to hash: start key, pad, current session key, pad.
-    message: Message,
-    cipher: Rc4,
-}
-
-impl SessionKeys {
-    /// Starts with the initial session key, which is not encrypted with itself (RFC 3079 §3.1).
-    fn new(strength: Strength, start: &[u8]) -> Self {
-        let mut octets = [0; 16];
-        octets[..start.len()].copy_from_slice(start);
-        let mut keys = Self {
-            current: SessionKey {
-                strength,
-                octets: Secret(octets),
-            },
-            message: Message::new(start),
-            cipher: Rc4::new(&[]),
-        };
-        octets.zeroize();
-        keys.hash();
-        keys.weaken();
-        keys
-    }
-
-    /// The session key in use.
-    pub fn current(&self) -> &SessionKey {
-        &self.current
-    }
-
-    /// Effective length of the keys.
-    pub fn strength(&self) -> Strength {
-        self.current.strength
-    }
-
-    /// Changes to the next session key (RFC 3078 §7.3) and gives it.
-    pub fn change(&mut self) -> &SessionKey {
-        self.hash();
-        self.cipher.rekey(self.current.octets());
-        let length = self.current.strength.key_length();
-        self.cipher.apply(&mut self.current.octets.0[..length]);
-        self.weaken();
-        &self.current
-    }
-
-    /// `GetNewKeyFromSHA()`: replaces the current key by the interim key.
-    fn hash(&mut self) {
-        let digest = self.message.digest(self.current.octets());
-        let length = self.current.strength.key_length();
-        self.current.octets.0[..length].copy_from_slice(&digest.0[..length]);
-    }
-
-    fn weaken(&mut self) {
-        let salt = self.current.strength.salt();
-        self.current.octets.0[..salt.len()].copy_from_slice(salt);
-    }
-}
-
-impl fmt::Debug for SessionKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionKeys")
-            .field("current", &self.current)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The input of `GetNewKeyFromSHA()`, in which only the session key changes.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-struct Message {
-    octets: [u8; 112],
-    key_length: usize,
-}
-
-impl Message {
-    fn new(start: &[u8]) -> Self {
-        let mut octets = [0; 112];
-        let fields = start
-            .iter()
-            .chain(&SHA_PAD_1)
-            .chain(start)
-            .chain(&SHA_PAD_2);
-        for (to, from) in octets.iter_mut().zip(fields) {
-            *to = *from;
-        }
-        Self {
-            octets,
-            key_length: start.len(),
-        }
-    }
-
-    fn digest(&mut self, session_key: &[u8]) -> Secret<20> {
-        let key_at = self.key_length + SHA_PAD_1.len();
-        self.octets[key_at..key_at + self.key_length].copy_from_slice(session_key);
-        let length = 2 * (self.key_length + SHA_PAD_1.len());
-        Secret(Sha1::digest(&self.octets[..length]).into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -366,33 +251,6 @@ mod tests {
             assert!(!keys.supports(strength));
             assert!(keys.send.for_strength(strength).is_none());
         }
-    }
-
-    #[test]
-    fn every_session_key_keeps_its_salt() {
-        for strength in [Strength::Bits40, Strength::Bits56, Strength::Bits128] {
-            let mut keys = StartKey::from_octets([0x5a; 16])
-                .for_strength(strength)
-                .unwrap();
-            for _ in 0..300 {
-                assert!(keys.current().octets().starts_with(strength.salt()));
-                assert_eq!(keys.current().octets().len(), strength.key_length());
-                let before = keys.current().clone();
-                assert_ne!(keys.change(), &before);
-            }
-        }
-    }
-
-    #[test]
-    fn a_clone_goes_its_own_way() {
-        let mut keys = StartKey::from_octets([1; 16])
-            .for_strength(Strength::Bits128)
-            .unwrap();
-        let first = keys.current().clone();
-        let mut trial = keys.clone();
-        let second = trial.change().clone();
-        assert_eq!(keys.current(), &first);
-        assert_eq!(keys.change(), &second);
     }
 
     #[test]

@@ -1,27 +1,28 @@
-//! The RC4 stream cipher.
+//! The RC4 stream cipher, for one stream and for several side by side.
+//!
+//! One stream leaves most of a processor idle: each octet waits for the one before it. Streams with
+//! states of their own do not wait for each other, so [`apply_together`] takes an octet of each in
+//! turn.
+
+mod schedule;
+mod together;
 
 use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// The tables before a key permutes them.
-const IDENTITY: [u8; 256] = {
-    let mut octets = [0; 256];
-    let mut i = 0;
-    while i < 256 {
-        octets[i] = i as u8;
-        i += 1;
-    }
-    octets
-};
+pub use together::{LANES, apply_together};
+
+/// The permutation of all octets that a key makes and each octet of a stream changes.
+///
+/// Its elements are plain octets: 256 of them stay in the first cache level, and indexing with an
+/// octet needs no bounds check.
+type Table = [u8; 256];
 
 /// An RC4 key stream.
-///
-/// The tables are plain octets: 256 of them stay in the first cache level, and indexing with an
-/// octet needs no bounds check.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub struct Rc4 {
-    state: [u8; 256],
+    table: Table,
     i: u8,
     j: u8,
 }
@@ -30,44 +31,51 @@ impl Rc4 {
     /// Starts a key stream. The key has 1 to 256 octets; more are ignored, and an empty key is taken
     /// as one zero octet.
     pub fn new(key: &[u8]) -> Self {
-        let mut cipher = Self {
-            state: [0; 256],
-            i: 0,
-            j: 0,
-        };
+        let mut cipher = Self::unkeyed();
         cipher.rekey(key);
         cipher
     }
 
+    /// Memory for a key stream whose key comes by [`rekey`](Self::rekey) or its like.
+    pub(crate) const fn unkeyed() -> Self {
+        Self {
+            table: schedule::IDENTITY,
+            i: 0,
+            j: 0,
+        }
+    }
+
     /// Starts again with another key, as [`new`](Self::new) does, in the same memory.
     pub fn rekey(&mut self, key: &[u8]) {
-        self.state = IDENTITY;
-        let key = if key.is_empty() { &[0] } else { key };
-        let mut j = 0u8;
-        for start in (0..256).step_by(key.len()) {
-            for (i, octet) in (start..256).zip(key) {
-                let a = self.state[i];
-                j = j.wrapping_add(a).wrapping_add(*octet);
-                self.state[i] = self.state[usize::from(j)];
-                self.state[usize::from(j)] = a;
+        match schedule::repeated(key) {
+            Some(key) => schedule::permute([&mut self.table], [&key.0]),
+            None => schedule::permute_by_any(&mut self.table, key),
+        }
+        (self.i, self.j) = (0, 0);
+    }
+
+    /// Starts two streams again, in the time that one and a half take by [`rekey`](Self::rekey).
+    pub(crate) fn rekey_both(&mut self, key: &[u8], other: &mut Self, other_key: &[u8]) {
+        match (schedule::repeated(key), schedule::repeated(other_key)) {
+            (Some(key), Some(other_key)) => {
+                schedule::permute([&mut self.table, &mut other.table], [&key.0, &other_key.0])
+            }
+            _ => {
+                schedule::permute_by_any(&mut self.table, key);
+                schedule::permute_by_any(&mut other.table, other_key);
             }
         }
-        self.i = 0;
-        self.j = 0;
+        (self.i, self.j) = (0, 0);
+        (other.i, other.j) = (0, 0);
     }
 
     /// Encrypts or decrypts: XORs `data` with the next octets of the key stream.
     pub fn apply(&mut self, data: &mut [u8]) {
         let (mut i, mut j) = (self.i, self.j);
-        let state = &mut self.state;
+        let table = &mut self.table;
         let mut next = || {
             i = i.wrapping_add(1);
-            let a = state[usize::from(i)];
-            j = j.wrapping_add(a);
-            let b = state[usize::from(j)];
-            state[usize::from(i)] = b;
-            state[usize::from(j)] = a;
-            state[usize::from(a.wrapping_add(b))]
+            step(table, usize::from(i), &mut j)
         };
         let (words, tail) = data.as_chunks_mut::<8>();
         for word in words {
@@ -77,10 +85,37 @@ impl Rc4 {
         for octet in tail {
             *octet ^= next();
         }
-        self.i = i;
-        self.j = j;
+        (self.i, self.j) = (i, j);
     }
 }
+
+/// Makes one octet of a key stream; `i` is at most 255.
+#[inline(always)]
+fn step(table: &mut Table, i: usize, j: &mut u8) -> u8 {
+    let a = table[i];
+    *j = j.wrapping_add(a);
+    let b = table[usize::from(*j)];
+    table[usize::from(*j)] = a;
+    table[i] = b;
+    table[usize::from(a.wrapping_add(b))]
+}
+
+impl Zeroize for Rc4 {
+    fn zeroize(&mut self) {
+        // A slice is wiped in words, an array octet by octet.
+        self.table.as_mut_slice().zeroize();
+        self.i.zeroize();
+        self.j.zeroize();
+    }
+}
+
+impl Drop for Rc4 {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Rc4 {}
 
 impl fmt::Debug for Rc4 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
