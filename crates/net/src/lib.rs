@@ -10,14 +10,16 @@
 //! | [`host`] | the same, undone at the end |
 //! | [`sysctl`] | kernel parameters |
 //! | [`capability`] | what a process may not do, in a sentence |
+//! | [`cpu`] | the cores of the machine, for threads that each keep to one |
 //! | [`namespace`] | hosts made of network namespaces, for tests and demonstrations |
 //!
 //! It knows bytes, addresses and file descriptors, and no protocol above them. It is the only crate
-//! of the workspace with unsafe code: one system call per function, no pointer leaves it.
+//! of the workspace with unsafe code: one system call per function, and no pointer leaves its module.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod capability;
+pub mod cpu;
 pub mod gre;
 pub mod host;
 pub mod namespace;
