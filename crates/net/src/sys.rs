@@ -53,6 +53,29 @@ pub(crate) fn option(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> io::R
     Ok(value)
 }
 
+/// Packets that a socket dropped because its receive buffer was full, modulo 2³².
+pub(crate) fn socket_drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut figures = [0u32; libc::SK_MEMINFO_DROPS as usize + 1];
+    let mut length = size_of_val(&figures) as libc::socklen_t;
+    // SAFETY: the descriptor is borrowed for the call; the kernel writes at most `length` octets, the
+    // size of `figures`, where any bit pattern is a valid integer.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            figures.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    })?;
+    let [.., drops] = figures;
+    if length as usize == size_of_val(&figures) {
+        Ok(drops)
+    } else {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
 /// Has the calling process killed when the thread that forked it ends; fails if its parent is not
 /// `parent` any more. Allocates nothing.
 pub(crate) fn die_with_parent(parent: u32) -> io::Result<()> {

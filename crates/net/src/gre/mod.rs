@@ -5,71 +5,80 @@
 //! normally small enough; where a path is narrower still, a fragmented packet arrives while one
 //! with DF set would be lost wherever ICMP is filtered.
 
+mod error;
+mod filter;
+mod headers;
 mod path_error;
 mod receive;
 mod send;
+mod send_batch;
 
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::sys;
+use filter::CallIds;
 
+pub use error::RawGreError;
+pub use filter::CallIdShare;
 pub use path_error::{PathError, PathErrorCause};
 pub use receive::{Received, RecvBatch};
-pub use send::{PushError, SendBatch, SendCounters};
+pub use send::{Outgoing, SendCounters, SendTally};
+pub use send_batch::{PushError, SendBatch};
 
-/// Packets per batch: beyond this, one more packet per system call gains nothing measurable.
+/// Packets per system call: beyond this, one more gains nothing measurable.
 pub const BATCH: usize = 64;
 /// Longest IP packet in octets, outer header included, that a slot of a batch holds.
 pub const SLOT: usize = 2048;
 
-const RECEIVE_BUFFER: i32 = 4 << 20;
-const SEND_BUFFER: i32 = 1 << 20;
-
-/// A non-blocking raw socket that receives every enhanced GRE packet sent to this host, or to one of
-/// its addresses.
-///
-/// Packets that arrive between the creation of the socket and that of its filter are not filtered:
-/// the GRE decoder above has to check the version and the protocol type as well.
+/// A non-blocking raw socket that receives the enhanced GRE packets sent to this host, or to one of
+/// its addresses: all of them, or those with certain Call IDs. Nothing else ever comes out of it.
 #[derive(Debug)]
 pub struct RawGre {
     socket: Socket,
+    local: Option<Ipv4Addr>,
 }
 
-/// Why a raw GRE socket cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum RawGreError {
-    /// The process may not open raw sockets.
-    #[error(
-        "no permission for a raw GRE socket: it takes the capability CAP_NET_RAW (in a container, \
-         `--cap-add NET_RAW`)"
-    )]
-    Permission,
-    /// The address is not one of this host.
-    #[error("{address} is not an address of this host")]
-    NotLocal {
-        /// The address asked for.
-        address: Ipv4Addr,
-    },
-    /// Any other refusal by the system.
-    #[error("cannot open a raw GRE socket")]
-    Io(#[from] io::Error),
+/// What a raw GRE socket shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawGreOptions {
+    /// The only address of this host that it receives for, which is then the source of packets sent
+    /// without one; none for all addresses.
+    pub local: Option<Ipv4Addr>,
+    /// The Call IDs that it receives, of several sockets of which each has a part; none for all.
+    pub share: Option<CallIdShare>,
+    /// Octets of packets that may wait to be received, counted with the kernel's own structures
+    /// around them. A process without CAP_NET_ADMIN gets no more than `net.core.rmem_max`.
+    pub receive_buffer: usize,
+    /// Octets of packets that may wait to be sent, likewise; `net.core.wmem_max`.
+    pub send_buffer: usize,
 }
 
-impl RawGre {
-    /// Opens a socket for packets to any address of this host, or only to `local`, which is then the
-    /// source of packets sent without one.
+impl Default for RawGreOptions {
+    fn default() -> Self {
+        Self {
+            local: None,
+            share: None,
+            receive_buffer: 4 << 20,
+            send_buffer: 1 << 20,
+        }
+    }
+}
+
+impl RawGreOptions {
+    /// Opens the socket.
     ///
     /// # Errors
     /// [`RawGreError`] says what is missing.
-    pub fn open(local: Option<Ipv4Addr>) -> Result<Self, RawGreError> {
+    pub fn open(&self) -> Result<RawGre, RawGreError> {
         let gre = Protocol::from(libc::IPPROTO_GRE);
-        let socket =
-            Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(gre)).map_err(open_error)?;
-        socket.attach_filter(&filter())?;
+        let socket = Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(gre))
+            .map_err(RawGreError::of_open)?;
+        empty(&socket)?;
         let fd = socket.as_fd();
         sys::set_option(
             fd,
@@ -78,9 +87,10 @@ impl RawGre {
             libc::IP_PMTUDISC_DONT,
         )?;
         sys::set_option(fd, libc::IPPROTO_IP, libc::IP_RECVERR, 1)?;
-        grow(fd, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, RECEIVE_BUFFER)?;
-        grow(fd, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER)?;
-        if let Some(address) = local {
+        let (receive, send) = (self.receive_buffer, self.send_buffer);
+        grow(fd, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, receive)?;
+        grow(fd, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, send)?;
+        if let Some(address) = self.local {
             socket
                 .bind(&SocketAddrV4::new(address, 0).into())
                 .map_err(|error| match error.kind() {
@@ -88,7 +98,37 @@ impl RawGre {
                     _ => RawGreError::Io(error),
                 })?;
         }
-        Ok(Self { socket })
+        let ids = self.share.map_or(CallIds::Any, CallIds::Share);
+        socket.attach_filter(&filter::enhanced_gre(ids))?;
+        Ok(RawGre {
+            socket,
+            local: self.local,
+        })
+    }
+}
+
+impl RawGre {
+    /// Opens a socket for packets to any address of this host, or only to `local`, with any Call ID
+    /// ([`RawGreOptions`]).
+    ///
+    /// # Errors
+    /// [`RawGreError`] says what is missing.
+    pub fn open(local: Option<Ipv4Addr>) -> Result<Self, RawGreError> {
+        let options = RawGreOptions {
+            local,
+            ..RawGreOptions::default()
+        };
+        options.open()
+    }
+
+    /// Receives packets with this Call ID only from now on: for the one call of a client. Packets that
+    /// wait already are received still.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub fn set_call_id(&self, call_id: u16) -> io::Result<()> {
+        let filter = filter::enhanced_gre(CallIds::One(call_id));
+        self.socket.attach_filter(&filter)
     }
 
     /// Receives the packets that wait, at most [`BATCH`], in place of those in `batch`, and returns
@@ -99,15 +139,65 @@ impl RawGre {
     /// # Errors
     /// Errors of the socket itself, not of the network.
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> io::Result<usize> {
+        batch.clear();
         receive::receive(self.socket.as_fd(), batch)
     }
 
-    /// Sends the packets of `batch`, empties it, and returns how many the host accepted.
+    /// Receives more packets behind those that `batch` holds, as far as there is room, and returns how
+    /// many; otherwise as [`Self::recv_batch`].
+    ///
+    /// # Errors
+    /// As [`Self::recv_batch`]; the packets received before stay.
+    pub fn recv_more(&self, batch: &mut RecvBatch) -> io::Result<usize> {
+        receive::receive(self.socket.as_fd(), batch)
+    }
+
+    /// Sends packets, [`BATCH`] in a system call, from where they are, and returns how many the host
+    /// accepted.
     ///
     /// A packet that cannot be sent is dropped and counted, as a congested router would do; the rest
-    /// is sent ([`SendBatch::counters`], [`SendBatch::take_errors`]).
+    /// is sent ([`SendTally::counters`], [`SendTally::take_errors`]).
+    pub fn send<'a>(
+        &self,
+        tally: &mut SendTally,
+        packets: impl IntoIterator<Item = Outgoing<'a>>,
+    ) -> usize {
+        // Not to name the source costs less, and the socket's own address needs no name.
+        let packets = packets.into_iter().map(|packet| Outgoing {
+            source: packet.source.filter(|source| self.local != Some(*source)),
+            ..packet
+        });
+        send::send(self.socket.as_fd(), tally, packets)
+    }
+
+    /// Sends the packets of `batch` as [`Self::send`] does, empties it, and returns how many the host
+    /// accepted.
     pub fn flush(&self, batch: &mut SendBatch) -> usize {
-        send::flush(self.socket.as_fd(), batch)
+        let (tally, packets) = batch.parts();
+        let accepted = self.send(tally, packets);
+        batch.clear();
+        accepted
+    }
+
+    /// The sizes in octets of the receive and the send buffer as the host granted them, to compare with
+    /// those in [`RawGreOptions`].
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub fn buffers(&self) -> io::Result<(usize, usize)> {
+        // The kernel doubles what it is asked for, to make room for its own structures, and says so.
+        let granted = |doubled: usize| doubled / 2;
+        let receive = self.socket.recv_buffer_size()?;
+        let send = self.socket.send_buffer_size()?;
+        Ok((granted(receive), granted(send)))
+    }
+
+    /// Packets dropped so far because the receive buffer was full; begins anew after 2³² of them.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub fn receive_drops(&self) -> io::Result<u64> {
+        sys::socket_drops(self.socket.as_fd()).map(u64::from)
     }
 }
 
@@ -117,34 +207,24 @@ impl AsFd for RawGre {
     }
 }
 
-fn open_error(error: io::Error) -> RawGreError {
-    match error.kind() {
-        ErrorKind::PermissionDenied => RawGreError::Permission,
-        _ => RawGreError::Io(error),
-    }
-}
-
 /// Sets the size of a socket buffer, past the limit of the host if the process may do that.
-fn grow(fd: BorrowedFd<'_>, force: i32, polite: i32, size: i32) -> io::Result<()> {
+fn grow(fd: BorrowedFd<'_>, force: i32, polite: i32, size: usize) -> io::Result<()> {
+    // The kernel doubles it.
+    let size = i32::try_from(size).unwrap_or(i32::MAX).min(i32::MAX / 2);
     sys::set_option(fd, libc::SOL_SOCKET, force, size)
         .or_else(|_| sys::set_option(fd, libc::SOL_SOCKET, polite, size))
 }
 
-/// Classic BPF over an IPv4 packet: accepts GRE version 1 with protocol type 0x880B, drops the rest
-/// before it is queued.
-fn filter() -> [SockFilter; 8] {
-    let instruction = |code: u32, yes, no, operand| SockFilter::new(code as u16, yes, no, operand);
-    let load = libc::BPF_LD | libc::BPF_H | libc::BPF_IND;
-    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    [
-        // X = length of the IP header
-        instruction(libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH, 0, 0, 0),
-        instruction(load, 0, 0, 2),
-        instruction(equal, 0, 4, 0x880b),
-        instruction(libc::BPF_LD | libc::BPF_B | libc::BPF_IND, 0, 0, 1),
-        instruction(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, 0x07),
-        instruction(equal, 0, 1, 1),
-        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
-        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
-    ]
+/// Closes a socket to all packets and throws away those that came since it was made, which no filter
+/// has seen.
+fn empty(socket: &Socket) -> io::Result<()> {
+    socket.attach_filter(&filter::closed())?;
+    loop {
+        match socket.recv(&mut [MaybeUninit::uninit()]) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
 }

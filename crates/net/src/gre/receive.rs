@@ -2,11 +2,11 @@
 
 use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
+use super::headers::ReceiveSlots;
 use super::path_error::{PathErrors, drain};
-use super::{BATCH, PathError, SLOT};
-use crate::sys::check;
+use super::{BATCH, PathError};
 
 /// Errors about earlier packets that one receive passes over: more than the kernel queues between two
 /// looks, so that packets behind them are not taken for none.
@@ -15,9 +15,7 @@ const ERRORS_PASSED: usize = 64;
 /// Room for [`BATCH`] received packets, allocated once.
 #[derive(Debug)]
 pub struct RecvBatch {
-    buffers: Box<[u8]>,
-    /// Octets received in each slot; 0 for a packet that did not fit.
-    lengths: [usize; BATCH],
+    slots: ReceiveSlots,
     count: usize,
     oversized: u64,
     errors: PathErrors,
@@ -38,25 +36,25 @@ impl RecvBatch {
     /// An empty batch.
     pub fn new() -> Self {
         Self {
-            buffers: vec![0; BATCH * SLOT].into_boxed_slice(),
-            lengths: [0; BATCH],
+            slots: ReceiveSlots::new(),
             count: 0,
             oversized: 0,
             errors: PathErrors::default(),
         }
     }
 
-    /// The packets of the last receive, in order of arrival. One whose IP header is not sound is
+    /// The packets that it holds, in order of arrival. One whose IP header is not sound is
     /// left out.
     pub fn packets(&mut self) -> impl Iterator<Item = Received<'_>> {
-        self.buffers
-            .chunks_exact_mut(SLOT)
-            .zip(self.lengths)
-            .take(self.count)
-            .filter_map(|(slot, length)| split(slot.get_mut(..length)?))
+        self.slots.filled(self.count).flatten().filter_map(split)
     }
 
-    /// Packets dropped since the batch was made because they are longer than [`SLOT`].
+    /// Forgets the packets that it holds.
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Packets dropped since the batch was made because they are longer than [`SLOT`](super::SLOT).
     pub fn oversized(&self) -> u64 {
         self.oversized
     }
@@ -74,13 +72,19 @@ impl Default for RecvBatch {
     }
 }
 
+/// Receives packets behind those in the batch and returns how many.
 pub(super) fn receive(socket: BorrowedFd<'_>, batch: &mut RecvBatch) -> io::Result<usize> {
-    batch.count = 0;
+    let before = batch.count;
+    if before == BATCH {
+        return Ok(0);
+    }
     for _ in 0..ERRORS_PASSED {
-        match receive_once(socket, batch) {
+        match batch.slots.receive(socket, before) {
             Ok(count) => {
-                batch.count = count;
-                break;
+                batch.count += count;
+                let filled = batch.slots.filled(batch.count).skip(before);
+                batch.oversized += filled.filter(Option::is_none).count() as u64;
+                return Ok(count);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -92,7 +96,7 @@ pub(super) fn receive(socket: BorrowedFd<'_>, batch: &mut RecvBatch) -> io::Resu
             }
         }
     }
-    Ok(batch.count)
+    Ok(0)
 }
 
 /// The errors that the kernel leaves on a socket because of an ICMP message.
@@ -112,42 +116,6 @@ fn is_network_error(error: &io::Error) -> bool {
                 | libc::EACCES
         )
     )
-}
-
-fn receive_once(socket: BorrowedFd<'_>, batch: &mut RecvBatch) -> io::Result<usize> {
-    let mut vectors = [libc::iovec {
-        iov_base: std::ptr::null_mut(),
-        iov_len: 0,
-    }; BATCH];
-    // SAFETY: `mmsghdr` is a C structure of integers and pointers; all zeroes is a valid value.
-    let mut messages = [unsafe { std::mem::zeroed::<libc::mmsghdr>() }; BATCH];
-    let slots = batch.buffers.chunks_exact_mut(SLOT);
-    for ((vector, message), slot) in vectors.iter_mut().zip(&mut messages).zip(slots) {
-        *vector = libc::iovec {
-            iov_base: slot.as_mut_ptr().cast(),
-            iov_len: slot.len(),
-        };
-        message.msg_hdr.msg_iov = vector;
-        message.msg_hdr.msg_iovlen = 1;
-    }
-    // SAFETY: `messages` has BATCH entries; each names one vector of `vectors`, which names one slot
-    // of `batch.buffers`, borrowed mutably until this function returns. No timeout is given.
-    let count = check(unsafe {
-        libc::recvmmsg(
-            socket.as_raw_fd(),
-            messages.as_mut_ptr(),
-            BATCH as _,
-            libc::MSG_DONTWAIT as _,
-            std::ptr::null_mut(),
-        )
-    })?;
-    let count = usize::try_from(count).unwrap_or(0).min(BATCH);
-    for (length, message) in batch.lengths.iter_mut().zip(&messages).take(count) {
-        let whole = message.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
-        *length = if whole { message.msg_len as usize } else { 0 };
-        batch.oversized += u64::from(!whole);
-    }
-    Ok(count)
 }
 
 /// Splits off the IPv4 header (RFC 791 §3.1), trusting no length in it.

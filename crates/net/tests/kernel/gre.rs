@@ -1,10 +1,12 @@
 //! Raw GRE sockets between two hosts.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{in_lab, wait};
 use adit_net::gre::{
-    BATCH, PathError, PathErrorCause, RawGre, RawGreError, RecvBatch, SLOT, SendBatch,
+    BATCH, CallIdShare, Outgoing, PathError, PathErrorCause, RawGre, RawGreError, RawGreOptions,
+    RecvBatch, SLOT, SendBatch, SendTally,
 };
 use adit_net::namespace::{Host, Lab};
 use adit_net::netlink::Address;
@@ -36,6 +38,38 @@ fn packet(payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x30, 0x01, 0x88, 0x0b, 0, 4, 0, 1, 0, 0, 0, 0];
     packet.extend_from_slice(payload);
     packet
+}
+
+/// An enhanced GRE packet of this call.
+fn packet_of(call_id: u16) -> Vec<u8> {
+    let mut packet = packet(&call_id.to_be_bytes());
+    packet[6..8].copy_from_slice(&call_id.to_be_bytes());
+    packet
+}
+
+fn to_right(gre: &[u8]) -> Outgoing<'_> {
+    Outgoing {
+        source: None,
+        destination: RIGHT,
+        gre,
+    }
+}
+
+fn options(share: Option<CallIdShare>) -> RawGreOptions {
+    RawGreOptions {
+        share,
+        ..RawGreOptions::default()
+    }
+}
+
+/// The packets that wait, without their addresses.
+fn waiting(socket: &RawGre) -> Vec<Vec<u8>> {
+    let mut batch = RecvBatch::new();
+    let mut all = Vec::new();
+    while socket.recv_batch(&mut batch).unwrap() > 0 {
+        all.extend(batch.packets().map(|packet| packet.gre.to_vec()));
+    }
+    all
 }
 
 /// Receives until `count` packets came, as (source, destination, packet).
@@ -240,4 +274,172 @@ fn an_error_about_one_packet_does_not_stop_the_others() {
         ];
         assert_eq!(causes, expected);
     });
+}
+
+#[test]
+fn packets_leave_from_where_they_are_however_many() {
+    in_lab(|lab| {
+        let (left, right) = two_hosts(lab);
+        let left = left.run(|| RawGre::open(Some(LEFT_TOO)).unwrap()).unwrap();
+        let right = open(&right);
+        let unroutable = Ipv4Addr::new(198, 51, 100, 1);
+        let count = 2 * BATCH + 3;
+        let packets: Vec<_> = (0..count).map(|n| packet(&n.to_be_bytes())).collect();
+        let sources = [None, Some(LEFT), Some(LEFT_TOO)];
+        let outgoing = packets.iter().enumerate().map(|(n, gre)| Outgoing {
+            source: sources[n % 3],
+            destination: if n == BATCH + 1 { unroutable } else { RIGHT },
+            gre,
+        });
+        let mut tally = SendTally::default();
+        assert_eq!(left.send(&mut tally, outgoing), count - 1);
+        let counters = tally.counters();
+        assert_eq!((counters.sent, counters.refused), (count as u64 - 1, 1));
+        assert_eq!(tally.take_errors()[0].destination, unroutable);
+
+        let from = [LEFT_TOO, LEFT, LEFT_TOO];
+        let expected = packets.into_iter().enumerate();
+        let expected = expected.filter(|(n, _)| *n != BATCH + 1);
+        let expected: Vec<_> = expected.map(|(n, gre)| (from[n % 3], RIGHT, gre)).collect();
+        assert_eq!(receive(&right, count - 1), expected);
+        assert_eq!(left.send(&mut tally, []), 0);
+    });
+}
+
+#[test]
+fn more_packets_are_received_behind_the_first() {
+    in_lab(|lab| {
+        let (left, right) = two_hosts(lab);
+        let (left, right) = (open(&left), open(&right));
+        let packets: Vec<_> = (0..=BATCH).map(|n| packet(&n.to_be_bytes())).collect();
+        let (first, later) = packets.split_at(2);
+        let mut tally = SendTally::default();
+        let mut batch = RecvBatch::new();
+        assert_eq!(
+            left.send(&mut tally, first.iter().map(|gre| to_right(gre))),
+            2
+        );
+        while batch.packets().count() < first.len() {
+            wait(&right);
+            right.recv_more(&mut batch).unwrap();
+        }
+        left.send(&mut tally, later.iter().map(|gre| to_right(gre)));
+        while batch.packets().count() < BATCH {
+            wait(&right);
+            right.recv_more(&mut batch).unwrap();
+        }
+        let received: Vec<_> = batch.packets().map(|packet| packet.gre.to_vec()).collect();
+        assert_eq!(received, packets[..BATCH]);
+        assert_eq!(right.recv_more(&mut batch).unwrap(), 0, "no room");
+        assert_eq!(receive(&right, 1), [(LEFT, RIGHT, packets[BATCH].clone())]);
+    });
+}
+
+#[test]
+fn each_socket_gets_the_calls_of_its_share_and_nothing_else() {
+    in_lab(|lab| {
+        let (left, right) = two_hosts(lab);
+        let left = open(&left);
+        let share = |index| options(CallIdShare::new(index, 2));
+        let sockets = right
+            .run(|| [0, 1].map(|index| share(index).open().unwrap()))
+            .unwrap();
+        let ids = [2, 1, 0xfffe, 0xffff, 256, 257];
+        let mut packets: Vec<_> = ids.map(packet_of).to_vec();
+        // Ends before its Call ID.
+        packets.push(vec![0x20, 0x01, 0x88, 0x0b]);
+        let outgoing = packets.iter().map(|gre| to_right(gre));
+        left.send(&mut SendTally::default(), outgoing);
+        for (socket, expected) in sockets.iter().zip([[2, 0xfffe, 256], [1, 0xffff, 257]]) {
+            let received = receive(socket, 3).into_iter().map(|(_, _, gre)| gre);
+            assert_eq!(received.collect::<Vec<_>>(), expected.map(packet_of));
+            assert!(waiting(socket).is_empty());
+        }
+    });
+}
+
+#[test]
+fn a_socket_of_one_call_gets_that_call() {
+    in_lab(|lab| {
+        let (left, right) = two_hosts(lab);
+        let (left, right) = (open(&left), open(&right));
+        right.set_call_id(0x1234).unwrap();
+        let mut tally = SendTally::default();
+        let send = |ids: &[u16], tally: &mut SendTally| {
+            let packets: Vec<_> = ids.iter().copied().map(packet_of).collect();
+            left.send(tally, packets.iter().map(|gre| to_right(gre)));
+        };
+        send(&[0x1233, 0x1234, 0x3412], &mut tally);
+        assert_eq!(receive(&right, 1), [(LEFT, RIGHT, packet_of(0x1234))]);
+        right.set_call_id(7).unwrap();
+        send(&[0x1234, 7], &mut tally);
+        assert_eq!(receive(&right, 1), [(LEFT, RIGHT, packet_of(7))]);
+        assert!(waiting(&right).is_empty());
+    });
+}
+
+#[test]
+fn nothing_that_came_while_a_socket_was_made_slips_past_its_filter() {
+    in_lab(|lab| {
+        let (left, right) = two_hosts(lab);
+        let left = open(&left);
+        // Without a listener each packet would be answered by an ICMP error.
+        let _listener = open(&right);
+        let flooding = AtomicBool::new(true);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let foreign = packet_of(1);
+                let mut tally = SendTally::default();
+                while flooding.load(Ordering::Relaxed) {
+                    left.send(&mut tally, [to_right(&foreign); BATCH]);
+                }
+            });
+            let found = (0..300)
+                .map(|_| {
+                    let share = options(CallIdShare::new(0, 2));
+                    let socket = right.run(|| share.open().unwrap()).unwrap();
+                    waiting(&socket).len()
+                })
+                .sum::<usize>();
+            flooding.store(false, Ordering::Relaxed);
+            assert_eq!(found, 0);
+        });
+    });
+}
+
+#[test]
+fn buffers_have_the_size_asked_for_and_tell_what_they_dropped() {
+    in_lab(|lab| {
+        let (left, right) = two_hosts(lab);
+        let left = open(&left);
+        let small = RawGreOptions {
+            receive_buffer: 20_000,
+            send_buffer: 30_000,
+            ..options(CallIdShare::new(0, 2))
+        };
+        let right = right.run(|| small.open().unwrap()).unwrap();
+        assert_eq!(right.buffers().unwrap(), (20_000, 30_000));
+
+        let (ours, foreign) = (packet_of(2), packet_of(1));
+        let mut tally = SendTally::default();
+        left.send(&mut tally, [to_right(&foreign); 10]);
+        assert_eq!(right.receive_drops().unwrap(), 0, "not for it");
+        let sent = left.send(&mut tally, [to_right(&ours); 200]);
+        let received = receive_until_dropped(&right, sent);
+        assert!((1..sent).contains(&received));
+    });
+}
+
+/// Receives until all of `sent` packets have been received or dropped. Returns how many were received.
+fn receive_until_dropped(socket: &RawGre, sent: usize) -> usize {
+    let mut received = 0;
+    loop {
+        received += waiting(socket).len();
+        let dropped = socket.receive_drops().unwrap() as usize;
+        assert!(received + dropped <= sent);
+        if received + dropped == sent {
+            return received;
+        }
+        wait(socket);
+    }
 }
