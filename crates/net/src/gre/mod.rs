@@ -49,7 +49,8 @@ pub struct RawGreOptions {
     /// The only address of this host that it receives for, which is then the source of packets sent
     /// without one; none for all addresses.
     pub local: Option<Ipv4Addr>,
-    /// The Call IDs that it receives, of several sockets of which each has a part; none for all.
+    /// The Call IDs that it receives, of several sockets of which each has a part; none for all. The
+    /// kernel offers every packet to every socket, which takes it about 0.2 µs each: few sockets.
     pub share: Option<CallIdShare>,
     /// Octets of packets that may wait to be received, counted with the kernel's own structures
     /// around them. A process without CAP_NET_ADMIN gets no more than `net.core.rmem_max`.
