@@ -1,11 +1,14 @@
-//! Links, addresses and routes of one network namespace, through rtnetlink.
+//! Links, addresses, routes and neighbours of one network namespace, through rtnetlink.
 //!
 //! Every call sends one request and waits for the kernel's answer, which comes at once. An
 //! interface is named by its index.
 
 mod address;
+mod changes;
 mod error;
 mod link;
+mod neighbour;
+mod next_hop;
 mod route;
 
 use std::io;
@@ -19,8 +22,11 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 
 pub use address::Address;
+pub use changes::RouteChanges;
 pub use error::NetlinkError;
 pub use link::Link;
+pub use neighbour::{EthernetLink, HardwareAddress, Neighbour};
+pub use next_hop::NextHop;
 pub(crate) use route::Standing;
 pub use route::{Overlap, Route, RouteTo};
 
