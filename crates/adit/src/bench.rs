@@ -1,6 +1,5 @@
 //! `adit bench`: how fast this machine is.
 
-mod sessions;
 mod throughput;
 
 use clap::{Args, Subcommand};
@@ -10,9 +9,8 @@ use crate::exit::Code;
 const EXAMPLES: &str = "\
 Examples:
   adit bench throughput        rates through a tunnel, beside the bare cable
-  adit bench sessions 1000     set-up rate, memory and rates of a server with many sessions
 
-`adit bench throughput --help` and `adit bench sessions --help` have more.";
+`adit bench throughput --help` has more.";
 
 /// Arguments of `adit bench`.
 #[derive(Debug, Args)]
@@ -28,8 +26,6 @@ pub struct BenchArgs {
 pub enum Measurement {
     /// Rates, processor time and round trips through one tunnel.
     Throughput(throughput::ThroughputArgs),
-    /// Set-up rate, memory and rates of a server with many sessions.
-    Sessions(sessions::SessionsArgs),
 }
 
 /// Measures and tells the results.
@@ -39,6 +35,5 @@ pub enum Measurement {
 pub fn run(args: &BenchArgs) -> anyhow::Result<Code> {
     match &args.measurement {
         Measurement::Throughput(args) => throughput::run(args),
-        Measurement::Sessions(args) => sessions::run(args),
     }
 }

@@ -4,7 +4,6 @@
 //! states of their own do not wait for each other, so [`apply_together`] takes an octet of each in
 //! turn.
 
-mod lanes;
 mod schedule;
 mod together;
 
@@ -72,34 +71,33 @@ impl Rc4 {
 
     /// Encrypts or decrypts: XORs `data` with the next octets of the key stream.
     pub fn apply(&mut self, data: &mut [u8]) {
+        let (mut i, mut j) = (self.i, self.j);
         let table = &mut self.table;
-        let (mut i, mut j) = (self.i.wrapping_add(1), self.j);
-        let mut a = table[usize::from(i)];
-        // The element that the next octet starts with is read before this one writes, and corrected if
-        // this one changes it: a processor that has to guess whether the two are the same loses more.
-        let mut next_octet = || {
-            j = j.wrapping_add(a);
-            let b = table[usize::from(j)];
-            let next = table[usize::from(i.wrapping_add(1))];
-            table[usize::from(i)] = b;
-            table[usize::from(j)] = a;
-            let octet = table[usize::from(a.wrapping_add(b))];
+        let mut next = || {
             i = i.wrapping_add(1);
-            if j != i {
-                a = next;
-            }
-            octet
+            step(table, usize::from(i), &mut j)
         };
         let (words, tail) = data.as_chunks_mut::<8>();
         for word in words {
-            let stream = std::array::from_fn(|_| next_octet());
+            let stream = std::array::from_fn(|_| next());
             *word = (u64::from_le_bytes(*word) ^ u64::from_le_bytes(stream)).to_le_bytes();
         }
         for octet in tail {
-            *octet ^= next_octet();
+            *octet ^= next();
         }
-        (self.i, self.j) = (i.wrapping_sub(1), j);
+        (self.i, self.j) = (i, j);
     }
+}
+
+/// Makes one octet of a key stream; `i` is at most 255.
+#[inline(always)]
+fn step(table: &mut Table, i: usize, j: &mut u8) -> u8 {
+    let a = table[i];
+    *j = j.wrapping_add(a);
+    let b = table[usize::from(*j)];
+    table[usize::from(*j)] = a;
+    table[i] = b;
+    table[usize::from(a.wrapping_add(b))]
 }
 
 impl Zeroize for Rc4 {

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`tun`] | TUN devices: the host's side of a tunnel |
 //! | [`gre`] | raw GRE sockets that move packets in batches |
+//! | [`direct`] | GRE packets past the host's IP layer, as Ethernet frames |
 //! | [`path_mtu()`] | the MTU towards a destination |
 //! | [`netlink`] | links, addresses and routes |
 //! | [`host`] | the same, undone at the end |
@@ -20,6 +21,7 @@
 
 pub mod capability;
 pub mod cpu;
+pub mod direct;
 pub mod gre;
 pub mod host;
 pub mod namespace;

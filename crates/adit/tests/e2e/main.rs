@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod adit;
 #[cfg(test)]
-mod bench_sessions;
-#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod dns;

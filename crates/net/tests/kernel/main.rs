@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod direct;
+#[cfg(test)]
 mod gre;
 #[cfg(test)]
 mod lab;

@@ -1,5 +1,6 @@
 //! The side that answers: proves who we are, and has an MS-CHAPv2 server prove itself too.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use adit_crypto::change_password::NewPassword;
@@ -18,7 +19,6 @@ use zeroize::Zeroizing;
 
 use super::{Method, Outcome};
 use crate::lcp::Seed;
-use crate::queue::Queue;
 
 /// Who we are, for a server that asks.
 #[derive(Clone)]
@@ -71,7 +71,7 @@ pub(crate) struct Peer {
     entropy: Seed,
     state: State,
     succeeded: bool,
-    signals: Queue<PeerSignal>,
+    signals: VecDeque<PeerSignal>,
 }
 
 enum State {
@@ -111,7 +111,7 @@ impl Peer {
             entropy,
             state: State::Idle,
             succeeded: false,
-            signals: Queue::new(),
+            signals: VecDeque::new(),
         };
         if method == Method::Pap {
             peer.request(now);
