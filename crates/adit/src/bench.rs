@@ -1,5 +1,6 @@
 //! `adit bench`: how fast this machine is.
 
+mod sessions;
 mod throughput;
 
 use clap::{Args, Subcommand};
@@ -9,8 +10,9 @@ use crate::exit::Code;
 const EXAMPLES: &str = "\
 Examples:
   adit bench throughput        rates through a tunnel, beside the bare cable
+  adit bench sessions 1000     set-up rate, memory and rates of a server with many sessions
 
-`adit bench throughput --help` has more.";
+`adit bench throughput --help` and `adit bench sessions --help` have more.";
 
 /// Arguments of `adit bench`.
 #[derive(Debug, Args)]
@@ -26,6 +28,8 @@ pub struct BenchArgs {
 pub enum Measurement {
     /// Rates, processor time and round trips through one tunnel.
     Throughput(throughput::ThroughputArgs),
+    /// Set-up rate, memory and rates of a server with many sessions.
+    Sessions(sessions::SessionsArgs),
 }
 
 /// Measures and tells the results.
@@ -35,5 +39,6 @@ pub enum Measurement {
 pub fn run(args: &BenchArgs) -> anyhow::Result<Code> {
     match &args.measurement {
         Measurement::Throughput(args) => throughput::run(args),
+        Measurement::Sessions(args) => sessions::run(args),
     }
 }

@@ -73,7 +73,8 @@ fn run_in_user_namespace() -> anyhow::Result<Code> {
     Ok(code.unwrap_or(Code::Failed))
 }
 
-fn stop_on_signals() -> anyhow::Result<Stop> {
+/// A [`Stop`] that a signal raises.
+pub(crate) fn stop_on_signals() -> anyhow::Result<Stop> {
     let stop = Stop::default();
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let raised = stop.clone();

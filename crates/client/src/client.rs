@@ -254,6 +254,10 @@ impl<'a> Client<'a> {
     }
 
     fn handle_ready(&mut self) -> Result<(), ClientError> {
+        // Before the packets: a server's first one comes right behind the reply that tells its Call ID.
+        if self.ready.stream {
+            self.read_stream()?;
+        }
         if self.ready.gre {
             let now = Instant::now();
             let progress = self
@@ -263,9 +267,6 @@ impl<'a> Client<'a> {
             self.ready.gre = progress == Progress::More;
             self.note_path_errors();
             self.settle(now)?;
-        }
-        if self.ready.stream {
-            self.read_stream()?;
         }
         if self.ready.tun {
             let now = Instant::now();

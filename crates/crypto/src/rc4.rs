@@ -4,6 +4,7 @@
 //! states of their own do not wait for each other, so [`apply_together`] takes an octet of each in
 //! turn.
 
+mod lanes;
 mod schedule;
 mod together;
 
@@ -71,33 +72,34 @@ impl Rc4 {
 
     /// Encrypts or decrypts: XORs `data` with the next octets of the key stream.
     pub fn apply(&mut self, data: &mut [u8]) {
-        let (mut i, mut j) = (self.i, self.j);
         let table = &mut self.table;
-        let mut next = || {
+        let (mut i, mut j) = (self.i.wrapping_add(1), self.j);
+        let mut a = table[usize::from(i)];
+        // The element that the next octet starts with is read before this one writes, and corrected if
+        // this one changes it: a processor that has to guess whether the two are the same loses more.
+        let mut next_octet = || {
+            j = j.wrapping_add(a);
+            let b = table[usize::from(j)];
+            let next = table[usize::from(i.wrapping_add(1))];
+            table[usize::from(i)] = b;
+            table[usize::from(j)] = a;
+            let octet = table[usize::from(a.wrapping_add(b))];
             i = i.wrapping_add(1);
-            step(table, usize::from(i), &mut j)
+            if j != i {
+                a = next;
+            }
+            octet
         };
         let (words, tail) = data.as_chunks_mut::<8>();
         for word in words {
-            let stream = std::array::from_fn(|_| next());
+            let stream = std::array::from_fn(|_| next_octet());
             *word = (u64::from_le_bytes(*word) ^ u64::from_le_bytes(stream)).to_le_bytes();
         }
         for octet in tail {
-            *octet ^= next();
+            *octet ^= next_octet();
         }
-        (self.i, self.j) = (i, j);
+        (self.i, self.j) = (i.wrapping_sub(1), j);
     }
-}
-
-/// Makes one octet of a key stream; `i` is at most 255.
-#[inline(always)]
-fn step(table: &mut Table, i: usize, j: &mut u8) -> u8 {
-    let a = table[i];
-    *j = j.wrapping_add(a);
-    let b = table[usize::from(*j)];
-    table[usize::from(*j)] = a;
-    table[i] = b;
-    table[usize::from(a.wrapping_add(b))]
 }
 
 impl Zeroize for Rc4 {

@@ -25,6 +25,7 @@ mod lcp;
 pub mod link;
 pub mod mppe;
 mod negotiator;
+mod queue;
 
 pub use ccp::{Cipher, EncryptionPolicy, MppeConfig};
 pub use entropy::Entropy;

@@ -2,12 +2,12 @@
 //! and identifiers. Which options are asked for and accepted is an [`OptionPolicy`]'s affair; that
 //! is all in which LCP, CCP, IPCP and IPV6CP differ here.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use adit_wire::cp::{self, Body, ConfigOption, ControlProtocol, Packet, RawPacket, code};
 
 use crate::automaton::{Action, Event, State, step};
+use crate::queue::Queue;
 
 /// An option of protocol `P`.
 pub(crate) type OptionOf<P> = <P as ControlProtocol>::Option;
@@ -137,7 +137,7 @@ pub(crate) struct Negotiator<P: OptionPolicy> {
     next_identifier: u8,
     request: Option<(u8, Vec<OptionOf<P::Protocol>>)>,
     finish: Finish,
-    signals: VecDeque<Signal<OptionOf<P::Protocol>>>,
+    signals: Queue<Signal<OptionOf<P::Protocol>>>,
 }
 
 /// Requests sent in one negotiation, whatever the answers, before it is given up: a peer that
@@ -160,7 +160,7 @@ impl<P: OptionPolicy> Negotiator<P> {
             next_identifier: 1,
             request: None,
             finish: Finish::NoAnswer,
-            signals: VecDeque::new(),
+            signals: Queue::new(),
         }
     }
 
@@ -435,7 +435,11 @@ impl<P: OptionPolicy> Negotiator<P> {
             match action {
                 Action::SendConfigureAck
                 | Action::SendConfigureNakOrReject
-                | Action::SendCodeReject => self.signals.extend(reply.take()),
+                | Action::SendCodeReject => {
+                    if let Some(reply) = reply.take() {
+                        self.signals.push_back(reply);
+                    }
+                }
                 Action::SendTerminateAck => {
                     let acknowledge = reply.take().filter(|_| event == Event::TerminateRequest);
                     let spontaneous = self.next_identifier;

@@ -171,12 +171,12 @@ impl ControlConnection {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.output.pop_front()
+        take_next(&mut self.output)
     }
 
     /// A message that came since the last look, for logs; it has been dealt with.
     pub fn poll_received(&mut self) -> Option<Message> {
-        self.received.pop_front()
+        take_next(&mut self.received)
     }
 
     /// When to call [`ControlConnection::handle_timeout`] next; none once closed.
@@ -409,4 +409,13 @@ impl ControlConnection {
             ..EchoReply::default()
         });
     }
+}
+
+/// The first of a queue, whose memory goes when it is empty: most connections of many are silent.
+fn take_next<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let next = queue.pop_front();
+    if next.is_none() {
+        queue.shrink_to_fit();
+    }
+    next
 }

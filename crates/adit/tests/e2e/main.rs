@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adit;
 #[cfg(test)]
+mod bench_sessions;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod dns;

@@ -2,16 +2,15 @@
 
 use std::ops::Range;
 
-use zeroize::Zeroize;
-
-use super::{Rc4, Table, step};
+use super::Rc4;
+use super::lanes::{BLOCK, Lanes};
 
 /// How many streams [`apply_together`] takes side by side. More do not fit into the registers of a
 /// processor.
 pub const LANES: usize = 4;
 
-/// Octets of key stream that are made before they are used. A multiple of 8 that divides 256.
-const BLOCK: usize = 64;
+/// Less data than this is not worth the copies of the tables.
+const WORTHWHILE: usize = 2 * BLOCK;
 
 /// Encrypts or decrypts the data of each stream as [`Rc4::apply`] does, faster than one after the
 /// other: best if their number is a multiple of [`LANES`], they are equally long and the streams
@@ -35,7 +34,7 @@ fn apply_to_group(mut streams: &mut [(&mut Rc4, &mut [u8])]) {
         let range = done..end;
         match &mut *streams {
             [] => return,
-            _ if range.len() < 2 * BLOCK => {
+            _ if range.len() < WORTHWHILE => {
                 for (cipher, data) in &mut *streams {
                     cipher.apply(&mut data[range.clone()]);
                 }
@@ -55,93 +54,15 @@ fn apply_side_by_side<const N: usize>(
     mut streams: [&mut (&mut Rc4, &mut [u8]); N],
     range: Range<usize>,
 ) {
-    let mut lanes = Lanes::load(streams.each_ref().map(|(cipher, _)| &**cipher));
-    let data = streams.each_mut().map(|(_, data)| &mut data[range.clone()]);
-    lanes.apply(data);
-    lanes.store(streams.map(|(cipher, _)| &mut **cipher));
-}
-
-/// The state of `N` streams with the same `i`, in one place: the way to each is then a constant.
-struct Lanes<const N: usize> {
-    tables: [Table; N],
-    i: u8,
-    j: [u8; N],
-}
-
-impl<const N: usize> Lanes<N> {
-    fn load(ciphers: [&Rc4; N]) -> Self {
-        Self {
-            tables: ciphers.map(|cipher| cipher.table),
-            i: ciphers.first().map_or(0, |cipher| cipher.i),
-            j: ciphers.map(|cipher| cipher.j),
-        }
-    }
-
-    fn store(&self, ciphers: [&mut Rc4; N]) {
-        for (lane, cipher) in ciphers.into_iter().enumerate() {
-            cipher.table = self.tables[lane];
-            (cipher.i, cipher.j) = (self.i, self.j[lane]);
-        }
-    }
-
-    /// Applies each stream to its data, all of which has the same length.
-    fn apply(&mut self, mut data: [&mut [u8]; N]) {
-        let length = data.first().map_or(0, |data| data.len());
-        let head = usize::from(7u8.wrapping_sub(self.i) & 7).min(length);
-        self.apply_octets(data.each_mut().map(|data| &mut data[..head]));
-        let mut blocks = data.map(|data| data[head..].as_chunks_mut::<BLOCK>());
-        for at in 0..(length - head) / BLOCK {
-            let stream = self.block();
-            for ((blocks, _), stream) in blocks.iter_mut().zip(&stream) {
-                xor(&mut blocks[at], stream);
-            }
-        }
-        self.apply_octets(blocks.map(|(_, tail)| tail));
-    }
-
-    fn apply_octets(&mut self, mut data: [&mut [u8]; N]) {
-        for at in 0..data.first().map_or(0, |data| data.len()) {
-            self.i = self.i.wrapping_add(1);
-            for (lane, data) in data.iter_mut().enumerate() {
-                data[at] ^= step(&mut self.tables[lane], self.i.into(), &mut self.j[lane]);
-            }
-        }
-    }
-
-    /// The next octets of each stream. The next `i` is a multiple of 8, so that it does not wrap
-    /// within a word.
-    ///
-    /// They are collected in memory and used when all have arrived there: collecting them in
-    /// registers takes more of these than there are.
-    fn block(&mut self) -> [[u8; BLOCK]; N] {
-        let mut block = [[0; BLOCK]; N];
-        let mut j = self.j;
-        for word in (0..BLOCK).step_by(8) {
-            let i = usize::from(self.i.wrapping_add(1) & 0xf8);
-            for octet in 0..8 {
-                for lane in 0..N {
-                    block[lane][word + octet] =
-                        step(&mut self.tables[lane], i + octet, &mut j[lane]);
-                }
-            }
-            self.i = self.i.wrapping_add(8);
-        }
-        self.j = j;
-        block
-    }
-}
-
-impl<const N: usize> Drop for Lanes<N> {
-    fn drop(&mut self) {
-        self.tables.as_flattened_mut().zeroize();
-        self.j.as_mut_slice().zeroize();
-    }
-}
-
-fn xor(data: &mut [u8; BLOCK], stream: &[u8; BLOCK]) {
-    let words = data.as_chunks_mut::<8>().0.iter_mut();
-    for (data, stream) in words.zip(stream.as_chunks::<8>().0) {
-        *data = (u64::from_le_bytes(*data) ^ u64::from_le_bytes(*stream)).to_le_bytes();
+    let mut lanes = Lanes {
+        tables: streams.each_ref().map(|(cipher, _)| cipher.table),
+        i: streams.first().map_or(0, |(cipher, _)| cipher.i),
+        j: streams.each_ref().map(|(cipher, _)| cipher.j),
+    };
+    lanes.apply(streams.each_mut().map(|(_, data)| &mut data[range.clone()]));
+    for (lane, (cipher, _)) in streams.into_iter().enumerate() {
+        cipher.table = lanes.tables[lane];
+        (cipher.i, cipher.j) = (lanes.i, lanes.j[lane]);
     }
 }
 

@@ -1,6 +1,5 @@
 //! The side that asks: sends challenges, puts what comes back to its owner, tells the peer.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use adit_wire::chap::{self, Value};
@@ -13,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Acceptance, Credentials, Method, Outcome, Proof, Refusal, Ticket, Verdict};
 use crate::lcp::Seed;
+use crate::queue::Queue;
 
 /// How a server authenticates its peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub(crate) struct Authenticator {
     name: Vec<u8>,
     accepted: bool,
     answered: Option<Answered>,
-    signals: VecDeque<AuthenticatorSignal>,
+    signals: Queue<AuthenticatorSignal>,
 }
 
 #[derive(Debug)]
@@ -152,7 +152,7 @@ impl Authenticator {
             name: Vec::new(),
             accepted: false,
             answered: None,
-            signals: VecDeque::new(),
+            signals: Queue::new(),
         };
         if method != Method::Pap {
             authenticator.challenge(now);

@@ -1,6 +1,5 @@
 //! The side that answers: proves who we are, and has an MS-CHAPv2 server prove itself too.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use adit_crypto::change_password::NewPassword;
@@ -19,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{Method, Outcome};
 use crate::lcp::Seed;
+use crate::queue::Queue;
 
 /// Who we are, for a server that asks.
 #[derive(Clone)]
@@ -71,7 +71,7 @@ pub(crate) struct Peer {
     entropy: Seed,
     state: State,
     succeeded: bool,
-    signals: VecDeque<PeerSignal>,
+    signals: Queue<PeerSignal>,
 }
 
 enum State {
@@ -111,7 +111,7 @@ impl Peer {
             entropy,
             state: State::Idle,
             succeeded: false,
-            signals: VecDeque::new(),
+            signals: Queue::new(),
         };
         if method == Method::Pap {
             peer.request(now);

@@ -5,7 +5,6 @@
 //! [`Link::handle_timeout`]; a call that comes early changes nothing. Nothing that the peer sends is
 //! an error: it is answered, counted, or ends the link with a [`CloseReason`].
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,7 @@ use crate::ipcp::{IpcpPolicy, Ipv4Config, Ipv4Network};
 use crate::ipv6cp::{Ipv6Network, Ipv6cpPolicy};
 use crate::lcp::{Agreed, LcpPolicy, Obstacle};
 use crate::negotiator::{Finish, Negotiator, Signal};
+use crate::queue::Queue;
 
 mod authentication;
 mod config;
@@ -118,7 +118,7 @@ pub struct Link {
     farewell: Vec<u8>,
     /// The peer's Terminate-Request has come.
     peer_left: bool,
-    outputs: VecDeque<Output>,
+    outputs: Queue<Output>,
 }
 
 /// Octets that encryption puts before a packet: coherency count and inner protocol (RFC 3078 §3.1).
@@ -155,7 +155,7 @@ impl Link {
             closing: None,
             farewell: Vec::new(),
             peer_left: false,
-            outputs: VecDeque::new(),
+            outputs: Queue::new(),
             config,
             entropy,
         }

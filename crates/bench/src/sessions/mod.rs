@@ -1,0 +1,74 @@
+//! Many sessions of one server: how fast they come up, what they cost, how fast packets pass.
+//!
+//! One process plays all clients: one thread, one raw socket, one endpoint, and a TCP stream for each client.
+//! Clients authenticate by MS-CHAPv2, encrypt by stateless MPPE with keys of 128 bits, and have no interface:
+//! each inner packet is an ICMP echo request to the server's address in the tunnel, and the server's host
+//! answers. A packet and its answer thus take the server's whole way once in each direction: from the raw socket
+//! to the TUN device, and from the TUN device to the raw socket.
+//!
+//! | module | what |
+//! |---|---|
+//! | `generator` | the event loop of all clients |
+//! | `client` | one client and its TCP stream |
+//! | `packets` | GRE packets of all clients |
+//! | `setup` | brings sessions up and ends them |
+//! | `load` | sends packets and counts what comes back |
+//! | `server` | a server of our own to put load on |
+//! | `memory` | what the server's process holds |
+//! | `report` | what came of it |
+
+mod client;
+mod generator;
+mod load;
+mod memory;
+mod packets;
+mod report;
+mod run;
+mod server;
+mod setup;
+mod sources;
+
+use std::time::{Duration, Instant};
+
+pub use generator::Target;
+pub use memory::Memory;
+pub use report::{Failure, Forwarding, MemoryReport, Milliseconds, Report, SetUp};
+pub use run::{Plan, against, with_own_server};
+pub use setup::Ending;
+pub use sources::Sources;
+
+use crate::stop::Stop;
+
+/// Between two lines about the progress.
+const TELL_EVERY: Duration = Duration::from_millis(500);
+
+/// Who is told of the progress, and whether somebody has asked to stop.
+pub struct Watch<'a> {
+    stop: &'a Stop,
+    tell: &'a mut (dyn FnMut(&str) + Send),
+    next: Instant,
+}
+
+impl<'a> Watch<'a> {
+    /// `tell` gets a line now and then.
+    pub fn new(stop: &'a Stop, tell: &'a mut (dyn FnMut(&str) + Send)) -> Self {
+        Self {
+            stop,
+            tell,
+            next: Instant::now(),
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.stop.check()
+    }
+
+    /// Tells a line unless one was told a moment ago.
+    fn tell(&mut self, line: impl FnOnce() -> String) {
+        let now = Instant::now();
+        if now >= self.next {
+            self.next = now + TELL_EVERY;
+            (self.tell)(&line());
+        }
+    }
+}

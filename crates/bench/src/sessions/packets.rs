@@ -1,0 +1,178 @@
+//! GRE packets of all sessions through one raw socket, and the answers that come out of the tunnels.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use adit_engine::{CallKey, Endpoint, Path, Sink};
+use adit_io::Progress;
+use adit_ip::echo;
+use adit_net::gre::{PushError, RawGre, RawGreError, RecvBatch, SendBatch};
+
+/// An echo reply that came out of a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The call that it came by.
+    pub(super) call: CallKey,
+    /// As in its request.
+    pub(super) identifier: u16,
+    /// As in its request.
+    pub(super) sequence: u16,
+}
+
+/// An echo request for a tunnel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question<'a> {
+    /// Inner addresses.
+    pub(super) from: Ipv4Addr,
+    pub(super) to: Ipv4Addr,
+    pub(super) identifier: u16,
+    pub(super) sequence: u16,
+    pub(super) data: &'a [u8],
+}
+
+/// The raw socket with room for packets on their way in and out.
+pub(super) struct Packets {
+    gre: RawGre,
+    received: RecvBatch,
+    outgoing: SendBatch,
+    answers: Vec<Answer>,
+}
+
+struct Ways<'a> {
+    gre: &'a RawGre,
+    outgoing: &'a mut SendBatch,
+    answers: &'a mut Vec<Answer>,
+}
+
+impl Sink for Ways<'_> {
+    fn gre(&mut self, path: &Path, packet: &[u8]) {
+        let (IpAddr::V4(local), IpAddr::V4(peer)) = (path.local, path.peer) else {
+            return;
+        };
+        if self.outgoing.push(Some(local), peer, packet) == Err(PushError::Full) {
+            self.gre.flush(self.outgoing);
+            // The batch is empty now, and a packet too long for it is too long for the path.
+            let _ = self.outgoing.push(Some(local), peer, packet);
+        }
+    }
+
+    fn network(&mut self, call: CallKey, packet: &mut [u8]) {
+        // Whatever else comes (router advertisements, say) is not counted.
+        if let Some(reply) = echo::reply(packet) {
+            self.answers.push(Answer {
+                call,
+                identifier: reply.identifier,
+                sequence: reply.sequence,
+            });
+        }
+    }
+}
+
+impl Packets {
+    /// Opens the raw socket on the host of the calling thread.
+    ///
+    /// # Errors
+    /// What is missing for it.
+    pub(super) fn open() -> Result<Self, RawGreError> {
+        Ok(Self {
+            gre: RawGre::open(None)?,
+            received: RecvBatch::new(),
+            outgoing: SendBatch::new(),
+            answers: Vec::new(),
+        })
+    }
+
+    fn ways(&mut self) -> Ways<'_> {
+        Ways {
+            gre: &self.gre,
+            outgoing: &mut self.outgoing,
+            answers: &mut self.answers,
+        }
+    }
+
+    /// Takes a batch of packets in, to be [`delivered`](Self::deliver).
+    ///
+    /// # Errors
+    /// What the socket reports, other than that nothing is left.
+    pub(super) fn fetch(&mut self) -> io::Result<Progress> {
+        if self.gre.recv_batch(&mut self.received)? > 0 {
+            return Ok(Progress::More);
+        }
+        // Errors that the network reported are told by what does not come up.
+        self.received.take_errors();
+        Ok(Progress::Drained)
+    }
+
+    /// Gives the packets of the last batch to the endpoint.
+    pub(super) fn deliver(&mut self, now: Instant, endpoint: &mut Endpoint) {
+        let mut ways = Ways {
+            gre: &self.gre,
+            outgoing: &mut self.outgoing,
+            answers: &mut self.answers,
+        };
+        for packet in self.received.packets() {
+            let source = Some(IpAddr::V4(packet.source));
+            endpoint.handle_gre(now, source, packet.gre, &mut ways);
+        }
+    }
+
+    /// Lets the endpoint do what is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant, endpoint: &mut Endpoint) {
+        endpoint.handle_timeout(now, &mut self.ways());
+    }
+
+    /// Puts a GRE packet of the endpoint's outputs on its way.
+    pub(super) fn send_gre(&mut self, path: &Path, packet: &[u8]) {
+        self.ways().gre(path, packet);
+    }
+
+    /// Sends an echo request through a tunnel.
+    pub(super) fn ask(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        call: CallKey,
+        question: &Question<'_>,
+    ) {
+        let Question {
+            from,
+            to,
+            identifier,
+            sequence,
+            data,
+        } = *question;
+        if let Some(mut packet) = echo::request(from.into(), to.into(), identifier, sequence, data)
+        {
+            endpoint.send(now, call, &mut packet, &mut self.ways());
+        }
+    }
+
+    /// Sends what has been collected.
+    pub(super) fn flush(&mut self) {
+        if !self.outgoing.is_empty() {
+            self.gre.flush(&mut self.outgoing);
+            self.outgoing.take_errors();
+        }
+    }
+
+    /// The answers that came since the last call, in the order of their arrival; `answers` is room
+    /// that is used again.
+    pub(super) fn take_answers(&mut self, answers: &mut Vec<Answer>) {
+        answers.clear();
+        std::mem::swap(&mut self.answers, answers);
+    }
+
+    /// GRE packets that this host did not send, its queues being full or for other reasons.
+    pub(super) fn unsent(&self) -> u64 {
+        let counters = self.outgoing.counters();
+        counters.congested + counters.refused
+    }
+}
+
+impl AsFd for Packets {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.gre.as_fd()
+    }
+}
