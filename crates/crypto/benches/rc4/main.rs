@@ -76,7 +76,7 @@ impl Way for OneByOne {
 
     fn encrypt(&mut self, batch: &mut Batch) {
         for packet in batch {
-            self.0.change_and_rekey(&mut self.1);
+            self.0.change_into(&mut self.1);
             self.1.apply(packet);
         }
     }
@@ -92,7 +92,7 @@ impl Way for Together {
 
     fn encrypt(&mut self, batch: &mut Batch) {
         for cipher in &mut self.1 {
-            self.0.change_and_rekey(cipher);
+            self.0.change_into(cipher);
         }
         apply(&mut self.1, batch);
     }

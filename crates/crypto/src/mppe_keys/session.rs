@@ -94,7 +94,7 @@ impl SessionKeys {
     ///
     /// The key after it is made along the way: the two key schedules do not wait for each other, so
     /// this is the fast way to change keys for one packet after the other.
-    pub fn change_and_rekey(&mut self, cipher: &mut Rc4) {
+    pub fn change_into(&mut self, cipher: &mut Rc4) {
         self.change();
         let mut next = self.interim_key();
         let mut with_itself = Rc4::unkeyed();
@@ -214,7 +214,7 @@ mod tests {
             for way in ways {
                 match way {
                     0 => {
-                        mixed.clone().change_and_rekey(&mut cipher);
+                        mixed.clone().change_into(&mut cipher);
                         continue;
                     }
                     1 => {
@@ -225,7 +225,7 @@ mod tests {
                         mixed.change();
                     }
                     _ => {
-                        mixed.change_and_rekey(&mut cipher);
+                        mixed.change_into(&mut cipher);
                         let (mut ours, mut expected) = ([0; 64], [0; 64]);
                         cipher.apply(&mut ours);
                         Rc4::new(mixed.current().octets()).apply(&mut expected);
