@@ -76,8 +76,7 @@ impl Flow {
             return false;
         };
         let payload = packet.len() - candidate.headers;
-        candidate.headers == self.headers
-            && payload <= usize::from(self.size)
+        payload <= usize::from(self.size)
             && self.buffer.len() + payload <= LONGEST
             && self.follows_network(candidate.key.version, network, their_network)
             && (candidate.key.protocol != TCP || self.follows_tcp(upper, their_upper))
@@ -129,7 +128,7 @@ impl Flow {
 
     /// Whether no packet can follow.
     pub(super) fn is_complete(&self) -> bool {
-        self.ended || self.packets >= MOST || self.buffer.len() + usize::from(self.size) > LONGEST
+        self.ended || self.packets >= MOST
     }
 
     /// Ends the run and hands it out.
