@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
+use crate::doorbell::Doorbell;
+use crate::users::{AllowedAddresses, StoreError, User, UserStore};
 use adit_engine::CallKey;
 use adit_ppp::auth::{Credentials, Proven, Refusal, Ticket};
-use mio::Waker;
-
-use crate::users::{AllowedAddresses, StoreError, User, UserStore};
 
 /// The thread and the channels to it.
 #[derive(Debug)]
@@ -47,12 +46,12 @@ pub(crate) struct Accepted {
     pub(crate) addresses: AllowedAddresses,
     pub(crate) proven: Proven,
     /// Addresses that are one user's alone, as the store has them now.
-    pub(crate) reserved: Vec<std::net::Ipv4Addr>,
+    pub(crate) reserved: Arc<[std::net::Ipv4Addr]>,
 }
 
 impl Authentication {
-    /// Starts the thread; `waker` wakes the event loop for each answer.
-    pub(crate) fn start(mut store: Box<dyn UserStore>, waker: Arc<Waker>) -> io::Result<Self> {
+    /// Starts the thread; `bell` wakes the one who takes the answers.
+    pub(crate) fn start(mut store: Box<dyn UserStore>, bell: Arc<Doorbell>) -> io::Result<Self> {
         let (questions, asked) = sync_channel::<Question>(MAX_WAITING);
         let (answer, answers) = channel();
         let thread = std::thread::Builder::new()
@@ -63,10 +62,7 @@ impl Authentication {
                     if answer.send(checked).is_err() {
                         return;
                     }
-                    if let Err(error) = waker.wake() {
-                        tracing::error!("cannot wake the event loop: {error}");
-                        return;
-                    }
+                    bell.ring();
                 }
             })?;
         Ok(Self {

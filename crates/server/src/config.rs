@@ -20,7 +20,7 @@ use std::path::Path;
 pub use error::{ConfigError, Problem};
 pub use types::{
     AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
-    MppeStrength, Mtu, Network, Ppp, Pptp, UserSource,
+    MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, UserSource, WorkerCount, Workers,
 };
 
 /// The commented default configuration, as `adit config default` prints it. It parses to

@@ -11,7 +11,10 @@ mod table;
 mod tests;
 
 pub use client::{AskError, ask};
-pub use message::{Losses, Reply, Request, SessionInfo, StatusInfo, Target, Traffic};
+pub use message::{
+    Drops, Losses, Reply, Request, SessionInfo, StatusInfo, StrayCounts, Target, Traffic,
+    WorkerInfo,
+};
 pub use server::{BindError, ControlSocket, Query};
 pub use table::sessions_table;
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use adit_net::host::{HostError, HostSetup};
 use adit_net::netlink::{Address, Overlap, Route};
-use adit_net::tun::{Tun, TunError};
+use adit_net::tun::{Tun, TunError, TunOptions};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::config::{Config, Network};
@@ -45,12 +45,20 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Makes the TUN device with the server's address and the way to the pool.
-    pub(crate) fn set_up(config: &Config, mtu: u16) -> Result<(Self, Tun), SetupError> {
+    /// Makes the TUN device, with so many queues, with the server's address and the way to the pool.
+    pub(crate) fn set_up(
+        config: &Config,
+        mtu: u16,
+        queues: usize,
+    ) -> Result<(Self, Tun), SetupError> {
         let network = &config.network;
         let mut setup = HostSetup::new()?;
         refuse_overlap(&mut setup, network.pool)?;
-        let tun = Tun::open(&network.interface)?;
+        let options = TunOptions {
+            queues,
+            ..TunOptions::new(&network.interface)
+        };
+        let tun = options.open()?;
         let index = tun.index();
         setup.set_mtu(index, u32::from(mtu))?;
         if network.ipv6 {

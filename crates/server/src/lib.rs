@@ -1,20 +1,23 @@
 //! The PPTP server: configuration, users, address pools, event loop and control socket.
 //!
-//! One thread owns the endpoint and everything that packets pass through; a second one reads the
-//! user store, which may have to wait for a disk; a third one takes requests at the control socket.
-//! The two others talk to the first by channels and wake it.
+//! Workers, a thread each, share out the sessions: each owns its control connections, their calls and
+//! everything that their packets pass through. The front, one thread more, has what is not one
+//! session's: listeners, leases, signals. One thread reads the user store, which may have to wait for a
+//! disk, and another one takes requests at the control socket. They talk by channels.
 
 #![forbid(unsafe_code)]
 
 mod aaa;
 pub mod config;
 pub mod control_socket;
+mod doorbell;
 mod host;
 pub mod pool;
 mod server;
 mod sessions;
 mod settings;
 pub mod users;
+mod worker;
 
 pub use host::SetupError;
 pub use server::{ServeError, Server};

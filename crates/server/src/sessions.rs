@@ -1,6 +1,6 @@
 //! The sessions of the server: who they are, what they have leased.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use adit_engine::{CallKey, CallReport, SessionIds};
@@ -8,6 +8,7 @@ use adit_pptp::session::Stats;
 use ipnet::Ipv6Net;
 
 use crate::control_socket::{Losses, SessionInfo, Traffic};
+use crate::worker::elsewhere::InnerAddress;
 
 /// One call and what the server knows of it.
 #[derive(Debug)]
@@ -22,12 +23,15 @@ pub(crate) struct Session {
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) prefix: Option<Ipv6Net>,
     pub(crate) announced: bool,
+    /// What leads to it, where workers that do not have it were told of that.
+    pub(crate) reached_by: Vec<InnerAddress>,
 }
 
 /// All sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     by_call: BTreeMap<CallKey, Session>,
+    by_address: HashMap<Ipv4Addr, CallKey>,
 }
 
 impl Sessions {
@@ -39,8 +43,46 @@ impl Sessions {
         self.by_call.get_mut(&call)
     }
 
+    pub(crate) fn get(&self, call: CallKey) -> Option<&Session> {
+        self.by_call.get(&call)
+    }
+
+    /// A session belongs to this user and has these leases.
+    pub(crate) fn log_in(
+        &mut self,
+        call: CallKey,
+        user: String,
+        address: Ipv4Addr,
+        prefix: Option<Ipv6Net>,
+    ) {
+        if let Some(session) = self.by_call.get_mut(&call) {
+            session.user = Some(user);
+            session.address = Some(address);
+            session.prefix = prefix;
+            self.by_address.insert(address, call);
+        }
+    }
+
+    /// Takes a session's leases away.
+    pub(crate) fn dispossess(&mut self, call: CallKey) -> (Option<Ipv4Addr>, Option<Ipv6Net>) {
+        let Some(session) = self.by_call.get_mut(&call) else {
+            return (None, None);
+        };
+        let (address, prefix) = (session.address.take(), session.prefix.take());
+        self.forget(address);
+        (address, prefix)
+    }
+
     pub(crate) fn remove(&mut self, call: CallKey) -> Option<Session> {
-        self.by_call.remove(&call)
+        let session = self.by_call.remove(&call)?;
+        self.forget(session.address);
+        Some(session)
+    }
+
+    fn forget(&mut self, address: Option<Ipv4Addr>) {
+        if let Some(address) = address {
+            self.by_address.remove(&address);
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (CallKey, &Session)> {
@@ -51,16 +93,10 @@ impl Sessions {
         self.by_call.len()
     }
 
-    /// How many calls from this outer address have not logged in yet.
-    pub(crate) fn strangers_from(&self, peer: Ipv4Addr) -> usize {
-        let is_stranger = |it: &&Session| it.user.is_none() && *it.peer.ip() == peer;
-        self.by_call.values().filter(is_stranger).count()
-    }
-
     /// The call that holds an address.
     pub(crate) fn holder(&self, address: Ipv4Addr) -> Option<(CallKey, &Session)> {
-        self.iter()
-            .find(|(_, session)| session.address == Some(address))
+        let call = *self.by_address.get(&address)?;
+        self.get(call).map(|session| (call, session))
     }
 }
 

@@ -20,6 +20,9 @@ use crate::config::{
 /// Octets that encryption takes of the MRU, so that a fixed MTU inside the tunnel is reached.
 const MPPE_OVERHEAD: u16 = 4;
 
+/// What an MTU is made of where nothing is known of the path: Ethernet.
+pub(crate) const ETHERNET: u16 = 1500;
+
 /// The endpoint that the configuration describes; `id` is our end of every link in IPv6.
 pub(crate) fn endpoint(config: &Config, id: InterfaceId) -> EndpointConfig {
     EndpointConfig {

@@ -10,6 +10,7 @@ mod permissions;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use adit_crypto::nt::{NtHash, strip_domain};
 pub use adit_ppp::auth::Secret;
@@ -51,11 +52,11 @@ pub trait UserStore: Send {
     /// The store cannot be written, by its nature or now, or has no such user.
     fn set_password(&mut self, name: &str, hash: &NtHash) -> Result<(), StoreError>;
 
-    /// The addresses that are one user's alone.
+    /// The addresses that are one user's alone; the same list as before while none has changed.
     ///
     /// # Errors
     /// The store cannot be read.
-    fn fixed_addresses(&mut self) -> Result<Vec<Ipv4Addr>, StoreError>;
+    fn fixed_addresses(&mut self) -> Result<Arc<[Ipv4Addr]>, StoreError>;
 
     /// What an operator should know about the store, a sentence each.
     fn warnings(&mut self) -> Vec<String>;

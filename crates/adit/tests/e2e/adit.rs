@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use adit_net::namespace::Host;
-use adit_server::control_socket::SessionInfo;
+use adit_server::control_socket::{Reply, Request, SessionInfo, StatusInfo, ask};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -76,6 +76,15 @@ impl Server {
         let output = self.ask(&["sessions", "--json"]);
         assert!(output.status.success(), "{output:?}");
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What the server tells about itself as a whole.
+    pub(crate) fn status(&self) -> StatusInfo {
+        let reply = ask(&socket(self.directory.path()), &Request::Status).unwrap();
+        let Reply::Status { status } = reply else {
+            panic!("{reply:?}");
+        };
+        status
     }
 
     /// The only session.

@@ -36,3 +36,5 @@ mod start;
 mod traffic;
 #[cfg(test)]
 mod wire;
+#[cfg(test)]
+mod workers;

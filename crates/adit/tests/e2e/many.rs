@@ -11,14 +11,15 @@ use crate::traffic::{address, ping, transfer};
 
 const MANY: u8 = 10;
 
-fn users(count: u8) -> String {
+/// Users `user1` with the password `word1`, and so on.
+pub(crate) fn users(count: u8) -> String {
     (1..=count)
         .map(|number| format!("user{number} * word{number} *\n"))
         .collect()
 }
 
 /// Hosts whose way to the server leads through a router, with the router itself.
-fn around_router(lab: &mut Lab, count: u8) -> (Host, Host, Vec<Host>) {
+pub(crate) fn around_router(lab: &mut Lab, count: u8) -> (Host, Host, Vec<Host>) {
     let (server, router) = (lab.host("server").unwrap(), lab.host("router").unwrap());
     lab.connect(
         (&server, network(SERVER, 24)),
@@ -94,7 +95,7 @@ fn ten_clients_from_ten_hosts_work_side_by_side() {
 }
 
 /// The number of the first link that is no loopback device.
-fn first_link(host: &Host) -> u32 {
+pub(crate) fn first_link(host: &Host) -> u32 {
     let links = host.netlink().links().unwrap();
     links.iter().find(|link| link.name != "lo").unwrap().index
 }

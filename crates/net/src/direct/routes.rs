@@ -13,9 +13,8 @@ use crate::netlink::{EthernetLink, Neighbour, Netlink, NetlinkError, NextHop, Ro
 const REVALIDATE: Duration = Duration::from_secs(1);
 /// How soon after a look new destinations are looked up.
 const LEARN: Duration = Duration::from_millis(50);
-/// Destinations looked up at a time, about six microseconds each: others wait for less than a
-/// millisecond.
-const LOOKED_UP: usize = 128;
+/// Destinations looked up at a time: some microseconds each.
+const LOOKED_UP: usize = 512;
 /// Destinations known at a time. Beyond that all are learnt anew.
 const KNOWN: usize = 65_536;
 

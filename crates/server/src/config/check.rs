@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::error::Problem;
-use super::types::{AuthMethod, Config, EncryptionPolicy, Mtu, Network, UserSource};
+use super::types::{AuthMethod, Config, EncryptionPolicy, Mtu, Network, UserSource, WorkerCount};
 
 /// Octets in the Host Name and Vendor Name fields (RFC 2637 §2.2).
 const NAME_OCTETS: usize = 64;
@@ -12,6 +12,8 @@ const NAME_OCTETS: usize = 64;
 const INTERFACE_OCTETS: usize = 15;
 /// RFC 8200 §5: the smallest MTU of a link that carries IPv6.
 const IPV6_MINIMUM_MTU: u16 = 1280;
+/// From some packets to more than a network delivers in a second.
+const BUFFER_RANGE: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
 
 impl Config {
     /// Checks every rule. [`Config::parse`] has done so already; values changed afterwards, as by the
@@ -44,7 +46,7 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, RangeInclusive<u64>); 23] {
+    fn ranges(&self) -> [(&'static str, u64, RangeInclusive<u64>); 26] {
         let (authentication, ppp, pptp, gre) =
             (&self.authentication, &self.ppp, &self.pptp, &self.gre);
         let never_or = |interval: Option<Duration>, floor: u64| interval.map_or(floor, seconds);
@@ -108,6 +110,17 @@ impl Config {
             ("gre.reorder_ms", millis(gre.reorder), 0..=10_000),
             ("gre.reorder_packets", gre.reorder_packets.into(), 1..=4096),
             ("gre.ack_delay_ms", millis(gre.ack_delay), 0..=1000),
+            (
+                "gre.receive_buffer",
+                gre.receive_buffer as u64,
+                BUFFER_RANGE,
+            ),
+            ("gre.send_buffer", gre.send_buffer as u64, BUFFER_RANGE),
+            (
+                "workers.count",
+                workers(self.workers.count),
+                1..=WorkerCount::MOST.into(),
+            ),
             ("limits.sessions", self.limits.sessions as u64, 1..=65_535),
             (
                 "limits.connections",
@@ -356,6 +369,14 @@ fn octets(mtu: Mtu) -> u64 {
     match mtu {
         Mtu::Auto => 1500,
         Mtu::Octets(octets) => octets.into(),
+    }
+}
+
+/// `Auto` is always in range.
+fn workers(count: WorkerCount) -> u64 {
+    match count {
+        WorkerCount::Auto => 1,
+        WorkerCount::Number(number) => number.into(),
     }
 }
 

@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 
 use super::types::{
     AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
-    MppeStrength, Mtu, Network, Ppp, Pptp, UserSource,
+    MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, UserSource, WorkerCount, Workers,
 };
 
 /// The port of PPTP control connections (RFC 2637 §1.3).
@@ -26,6 +26,7 @@ impl Default for Config {
             ppp: Ppp::default(),
             pptp: Pptp::default(),
             gre: Gre::default(),
+            workers: Workers::default(),
             limits: Limits::default(),
         }
     }
@@ -45,6 +46,7 @@ impl Default for Network {
             ipv6_dns: Vec::new(),
             forward: false,
             masquerade: false,
+            offload: true,
         }
     }
 }
@@ -114,6 +116,18 @@ impl Default for Gre {
             reorder_packets: 64,
             ack_delay: Duration::from_millis(100),
             any_source: false,
+            transmit: Transmit::Socket,
+            receive_buffer: 4 << 20,
+            send_buffer: 1 << 20,
+        }
+    }
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self {
+            count: WorkerCount::Auto,
+            pin: false,
         }
     }
 }
@@ -121,10 +135,10 @@ impl Default for Gre {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            sessions: 1000,
-            connections: 2000,
+            sessions: 10_000,
+            connections: 12_000,
             connections_per_address: 50,
-            half_open: 200,
+            half_open: 1000,
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use super::error::Problem;
 use super::types::{
     AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
-    MppeStrength, Mtu, Network, Ppp, Pptp, UserSource,
+    MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, UserSource, WorkerCount, Workers,
 };
 
 #[derive(serde::Deserialize)]
@@ -34,6 +34,8 @@ pub(super) struct Raw {
     #[serde(default)]
     gre: RawGre,
     #[serde(default)]
+    workers: RawWorkers,
+    #[serde(default)]
     limits: RawLimits,
 }
 
@@ -51,6 +53,7 @@ struct RawNetwork {
     ipv6_dns: Option<Vec<Ipv6Addr>>,
     forward: Option<bool>,
     masquerade: Option<bool>,
+    offload: Option<bool>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -110,6 +113,16 @@ struct RawGre {
     reorder_packets: Option<u16>,
     ack_delay_ms: Option<u32>,
     any_source: Option<bool>,
+    transmit: Option<Transmit>,
+    receive_buffer: Option<usize>,
+    send_buffer: Option<usize>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWorkers {
+    count: Option<WorkerCount>,
+    pin: Option<bool>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -136,6 +149,7 @@ impl Raw {
         self.ppp.apply(&mut config.ppp);
         self.pptp.apply(&mut config.pptp);
         self.gre.apply(&mut config.gre);
+        self.workers.apply(&mut config.workers);
         self.limits.apply(&mut config.limits);
         Ok(config)
     }
@@ -154,6 +168,7 @@ impl RawNetwork {
         set(&mut network.ipv6_dns, self.ipv6_dns);
         set(&mut network.forward, self.forward);
         set(&mut network.masquerade, self.masquerade);
+        set(&mut network.offload, self.offload);
     }
 }
 
@@ -228,6 +243,16 @@ impl RawGre {
         set(&mut gre.reorder_packets, self.reorder_packets);
         set_millis(&mut gre.ack_delay, self.ack_delay_ms);
         set(&mut gre.any_source, self.any_source);
+        set(&mut gre.transmit, self.transmit);
+        set(&mut gre.receive_buffer, self.receive_buffer);
+        set(&mut gre.send_buffer, self.send_buffer);
+    }
+}
+
+impl RawWorkers {
+    fn apply(self, workers: &mut Workers) {
+        set(&mut workers.count, self.count);
+        set(&mut workers.pin, self.pin);
     }
 }
 
@@ -266,28 +291,52 @@ fn set_optional(target: &mut Option<Duration>, seconds: Option<u32>) {
 
 impl<'de> Deserialize<'de> for Mtu {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MtuVisitor;
-        impl Visitor<'_> for MtuVisitor {
-            type Value = Mtu;
+        deserializer.deserialize_any(NumberOrAuto {
+            auto: Mtu::Auto,
+            number: Mtu::Octets,
+            expected: "a number of octets or \"auto\"",
+            out_of_range: "a packet size is from 576 to 1500 octets",
+        })
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of octets or \"auto\"")
-            }
+impl<'de> Deserialize<'de> for WorkerCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberOrAuto {
+            auto: Self::Auto,
+            number: Self::Number,
+            expected: "a number of threads or \"auto\"",
+            out_of_range: "there are 1 to 16 workers",
+        })
+    }
+}
 
-            fn visit_i64<E: Error>(self, octets: i64) -> Result<Mtu, E> {
-                u16::try_from(octets)
-                    .map(Mtu::Octets)
-                    .map_err(|_| E::custom("a packet size is from 576 to 1500 octets"))
-            }
+/// A number, or the choice left to the server.
+struct NumberOrAuto<T> {
+    auto: T,
+    number: fn(u16) -> T,
+    expected: &'static str,
+    out_of_range: &'static str,
+}
 
-            fn visit_str<E: Error>(self, word: &str) -> Result<Mtu, E> {
-                match word {
-                    "auto" => Ok(Mtu::Auto),
-                    other => Err(E::unknown_variant(other, &["auto"])),
-                }
-            }
+impl<T> Visitor<'_> for NumberOrAuto<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        u16::try_from(number)
+            .map(self.number)
+            .map_err(|_| E::custom(self.out_of_range))
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
+        match word {
+            "auto" => Ok(self.auto),
+            other => Err(E::unknown_variant(other, &["auto"])),
         }
-        deserializer.deserialize_any(MtuVisitor)
     }
 }
 

@@ -151,6 +151,21 @@ fn rules_name_the_line_of_the_value() {
             "limits.connections_per_address: 50 is more",
         ),
         ("[ppp]\nmru = 128", "576 to 1500"),
+        (
+            "[workers]\ncount = 0",
+            "2:9: workers.count: 0 is out of range; use 1 to 16",
+        ),
+        ("[workers]\ncount = 17", "1 to 16"),
+        ("[workers]\ncount = -1", "1 to 16"),
+        (
+            "[workers]\ncount = \"all\"",
+            "unknown value `all`; known here: auto",
+        ),
+        (
+            "[gre]\nreceive_buffer = 1",
+            "2:18: gre.receive_buffer: 1 is out of range; use 65536 to 1073741824",
+        ),
+        ("[gre]\ntransmit = \"sockets\"", "did you mean `socket`?"),
         ("[network", "1:"),
     ];
     for (text, expected) in cases {
@@ -185,6 +200,33 @@ fn values_reach_their_fields() {
 }
 
 #[test]
+fn workers_are_a_power_of_two_of_at_most_sixteen() {
+    let auto = |cores| WorkerCount::Auto.on(cores);
+    let counts = [0, 1, 2, 3, 4, 12, 16, 64, 100_000].map(auto);
+    assert_eq!(counts, [1, 1, 2, 2, 4, 8, 16, 16, 16]);
+    let given = |number| WorkerCount::Number(number).on(2);
+    assert_eq!([1, 2, 3, 7, 8, 15, 16].map(given), [1, 2, 2, 4, 8, 8, 16]);
+}
+
+#[test]
+fn performance_settings_reach_their_fields() {
+    let config = Config::parse(
+        "[workers]\ncount = 4\npin = true\n[network]\noffload = false\n\
+         [gre]\ntransmit = \"direct\"\nreceive_buffer = 100000\nsend_buffer = 200000",
+        "x",
+    )
+    .unwrap();
+    let count = WorkerCount::Number(4);
+    assert_eq!(config.workers, Workers { count, pin: true });
+    assert!(!config.network.offload);
+    assert_eq!(config.gre.transmit, Transmit::Direct);
+    assert_eq!(
+        (config.gre.receive_buffer, config.gre.send_buffer),
+        (100_000, 200_000)
+    );
+}
+
+#[test]
 fn weaker_choices_are_warned_of() {
     let cases = [
         (
@@ -206,6 +248,7 @@ fn weaker_choices_are_warned_of() {
         ("[encryption]\nmodes = [\"stateful\"]", "stateful"),
         ("[gre]\nany_source = true", "any_source"),
         ("[network]\nmasquerade = true", "forward"),
+        ("[gre]\ntransmit = \"direct\"", "firewall"),
     ];
     for (text, expected) in cases {
         let warnings = Config::parse(text, "x").unwrap().warnings();

@@ -28,6 +28,8 @@ pub struct Config {
     pub pptp: Pptp,
     /// The data sessions (RFC 2637 §4).
     pub gre: Gre,
+    /// The threads among which the sessions are shared out.
+    pub workers: Workers,
     /// How much of everything at once.
     pub limits: Limits,
 }
@@ -59,6 +61,8 @@ pub struct Network {
     pub forward: bool,
     /// Whether clients leave the host under the host's own address.
     pub masquerade: bool,
+    /// Whether packets that stand for many are exchanged with the host, as far as its kernel is able to.
+    pub offload: bool,
 }
 
 impl Network {
@@ -223,6 +227,55 @@ pub struct Gre {
     pub ack_delay: Duration,
     /// Whether GRE packets of a call are accepted from any address, not only the control connection's.
     pub any_source: bool,
+    /// How GRE packets are sent.
+    pub transmit: Transmit,
+    /// Octets of GRE packets that may wait to be received, for each worker.
+    pub receive_buffer: usize,
+    /// Octets of GRE packets that may wait to be sent, for each worker.
+    pub send_buffer: usize,
+}
+
+/// How GRE packets are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transmit {
+    /// By a raw socket, as everything that the host sends.
+    Socket,
+    /// Straight to the network device, past the host's firewall and queueing.
+    Direct,
+}
+
+/// The threads among which the sessions are shared out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workers {
+    /// How many.
+    pub count: WorkerCount,
+    /// Whether each stays on a core of its own.
+    pub pin: bool,
+}
+
+/// How many threads share out the sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerCount {
+    /// One for each core.
+    Auto,
+    /// So many, from 1 to [`Self::MOST`].
+    Number(u16),
+}
+
+impl WorkerCount {
+    /// The most that there may be.
+    pub const MOST: u16 = 16;
+
+    /// How many there are to be on a host with so many cores: a power of two, the next lower one if need
+    /// be, because Call IDs are shared out by their lowest bits.
+    pub fn on(self, cores: usize) -> u16 {
+        let wanted = match self {
+            Self::Auto => u16::try_from(cores).unwrap_or(Self::MOST),
+            Self::Number(number) => number,
+        };
+        1 << wanted.clamp(1, Self::MOST).ilog2()
+    }
 }
 
 /// How much of everything at once.

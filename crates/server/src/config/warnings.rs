@@ -1,6 +1,8 @@
 //! Choices that work and weaken the server.
 
-use super::types::{AuthMethod, Config, EncryptionPolicy, MppeMode, MppeStrength, UserSource};
+use super::types::{
+    AuthMethod, Config, EncryptionPolicy, MppeMode, MppeStrength, Transmit, UserSource,
+};
 
 impl Config {
     /// What an operator should know about this configuration, a sentence each; empty for the default.
@@ -74,6 +76,12 @@ impl Config {
         if self.gre.any_source {
             warnings.push(
                 "gre.any_source is on: any host that guesses a Call ID can send packets into a session.",
+            );
+        }
+        if self.gre.transmit == Transmit::Direct {
+            warnings.push(
+                "gre.transmit is \"direct\": no firewall rule, traffic shaping or IPsec policy of this host \
+                 applies to the tunnels' packets.",
             );
         }
         if self.network.masquerade && !self.network.forward {

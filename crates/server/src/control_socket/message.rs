@@ -73,6 +73,47 @@ pub struct StatusInfo {
     pub connections: usize,
     /// Sessions, logged in or logging in.
     pub sessions: usize,
+    /// The threads among which the sessions are shared out.
+    pub workers: Vec<WorkerInfo>,
+}
+
+/// One of the threads among which the sessions are shared out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    /// Control connections.
+    pub connections: usize,
+    /// Sessions, logged in or logging in.
+    pub sessions: usize,
+    /// Packets dropped that belonged to no session.
+    pub drops: Drops,
+    /// Packets of other threads' sessions.
+    pub strays: StrayCounts,
+}
+
+/// Packets that a thread dropped before they came to a session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drops {
+    /// GRE packets that came while the receive buffer was full.
+    pub overflown: u64,
+    /// GRE packets for no call.
+    pub unknown_calls: u64,
+    /// GRE packets from another address than their call's peer.
+    pub foreign: u64,
+    /// Inner packets of clients that the TUN device did not take.
+    pub undelivered: u64,
+    /// Inner packets for no client.
+    pub unrouted: u64,
+}
+
+/// Inner packets that one thread read from the TUN device and another one has the session of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrayCounts {
+    /// Given to other threads.
+    pub passed_on: u64,
+    /// Got from other threads.
+    pub taken_in: u64,
+    /// Dropped because the other thread did not keep up.
+    pub dropped: u64,
 }
 
 /// One session.

@@ -30,6 +30,9 @@ pub enum ServeError {
     /// Another server has the control socket.
     #[error(transparent)]
     ControlSocket(#[from] BindError),
+    /// A worker has ended that was to go on.
+    #[error("a worker has failed: {}", worker_problem(.0.as_ref()))]
+    Worker(Option<io::Error>),
     /// Anything else that the system refused.
     #[error("the system refused what the server needs: {0}")]
     System(#[from] io::Error),
@@ -46,4 +49,11 @@ fn listen_problem(error: &io::Error) -> String {
         io::ErrorKind::AddrNotAvailable => "it is not an address of this host".to_owned(),
         _ => error.to_string(),
     }
+}
+
+fn worker_problem(error: Option<&io::Error>) -> String {
+    error.map_or_else(
+        || "it panicked, which is a fault of this program".to_owned(),
+        |error| format!("the system refused what it needs: {error}"),
+    )
 }

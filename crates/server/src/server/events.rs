@@ -1,22 +1,56 @@
-//! What the endpoint reports, and the answers of the user store.
+//! What the workers say.
 
 use std::time::Instant;
 
-use adit_engine::{Answer, CallEnd, CallKey, CallReport, Event, RouterConfig, SessionIds};
-use adit_ppp::auth::{Acceptance, Refusal, Verdict};
+use adit_engine::{CallEnd, CallKey, CallReport, ConnectionId, Event, SessionIds};
+use adit_ppp::auth::{Refusal, Ticket, Verdict};
 use adit_pptp::control_connection::PeerInformation;
 
-use super::{ConnectionId, Server, unix_time};
-use crate::aaa::{Accepted, Checked};
-use crate::pool::LeaseError;
+use super::{ServeError, Server, unix_time};
 use crate::sessions::Session;
+use crate::worker::elsewhere::{Change, InnerAddress};
+use crate::worker::message::{Command, Notice};
+
+/// Notices that are taken before others get their turn.
+const TAKEN: usize = 1024;
 
 impl Server {
-    pub(super) fn on_event(&mut self, now: Instant, event: Event) {
+    /// Takes what the workers have said; whether there may be more.
+    pub(super) fn hear(&mut self, now: Instant) -> Result<bool, ServeError> {
+        for _ in 0..TAKEN {
+            let Some((worker, notice)) = self.crew.next_notice() else {
+                return Ok(false);
+            };
+            match notice {
+                Notice::Event(event, report) => self.on_event(now, event, report.as_deref()),
+                Notice::Closed(id, problem) => {
+                    let closed = self.connections.remove(id);
+                    self.crew.relieve(worker);
+                    if let (Some(closed), Some(problem)) = (closed, problem)
+                        && self.strangers.allows(now)
+                    {
+                        tracing::warn!(peer = %closed.peer, "cannot serve a connection: {problem}");
+                    }
+                }
+                Notice::PathError(error) => {
+                    if self.connections.is_news(error.destination, error.cause)
+                        && self.strangers.allows(now)
+                    {
+                        tracing::warn!("{error}");
+                    }
+                }
+                Notice::Report(report) => self.on_report(worker, report),
+                Notice::Ended(problem) => return Err(ServeError::Worker(problem)),
+            }
+        }
+        Ok(true)
+    }
+
+    fn on_event(&mut self, now: Instant, event: Event, report: Option<&CallReport>) {
         match event {
             Event::ConnectionUp { connection, peer } => self.on_connection_up(connection, &peer),
             Event::ConnectionDown { connection, why } => {
-                if let Some(it) = self.connections.get(&connection) {
+                if let Some(it) = self.connections.get(connection) {
                     tracing::debug!(peer = %it.peer, "connection ended: {why}");
                 }
             }
@@ -26,7 +60,7 @@ impl Server {
                 ids,
             } => self.on_call_up(now, call, connection, ids),
             Event::CallRefused { connection, why } => {
-                if let Some(it) = self.connections.get(&connection)
+                if let Some(it) = self.connections.get(connection)
                     && self.strangers.allows(now)
                 {
                     tracing::warn!(peer = %it.peer, "a call did not come up: {why}");
@@ -38,17 +72,28 @@ impl Server {
                 credentials,
             } => {
                 if !self.authentication.ask(call, ticket, credentials) {
-                    let answer = Answer {
-                        verdict: Verdict::Refuse(Refusal::Unavailable),
-                        router: None,
-                    };
-                    self.endpoint.answer(now, call, ticket, answer);
+                    self.refuse(call, ticket, Refusal::Unavailable);
                 }
             }
-            // Only a client asks its user.
-            Event::AskPassword { call } => self.endpoint.supply_password(now, call, None),
-            Event::Ipv4Up { call, .. } | Event::Ipv6Up { call, .. } => self.announce(call),
-            Event::Ipv4Down { .. } | Event::Ipv6Down { .. } => {}
+            Event::AskPassword { .. } => {}
+            Event::Ipv4Up { call, network } => {
+                self.announce(call, report);
+                let address = network.peer.map(InnerAddress::V4);
+                self.reached_by(call, address);
+            }
+            Event::Ipv6Up { call, network } => {
+                self.announce(call, report);
+                let link_local = InnerAddress::LinkLocal(network.peer.link_local());
+                let prefix = self.sessions.get(call).and_then(|session| session.prefix);
+                let prefix = prefix.map(|prefix| InnerAddress::prefix_of(prefix.network()));
+                self.reached_by(call, prefix.into_iter().chain([link_local]));
+            }
+            Event::Ipv4Down { call } => {
+                self.no_longer_reached_by(call, |it| matches!(it, InnerAddress::V4(_)));
+            }
+            Event::Ipv6Down { call } => {
+                self.no_longer_reached_by(call, |it| !matches!(it, InnerAddress::V4(_)));
+            }
             Event::CallDown {
                 call, why, report, ..
             } => self.on_call_down(now, call, &why, &report),
@@ -56,21 +101,21 @@ impl Server {
     }
 
     fn on_connection_up(&mut self, id: ConnectionId, peer: &PeerInformation) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.connections.get_mut(id) {
             connection.host = peer.host_name.to_string();
             connection.vendor = peer.vendor.to_string();
         }
     }
 
     fn on_call_up(&mut self, now: Instant, call: CallKey, id: ConnectionId, ids: SessionIds) {
-        let Some(connection) = self.connections.get_mut(&id) else {
+        let strangers = self.connections.call_up(id);
+        let Some(connection) = self.connections.get(id) else {
             return;
         };
-        connection.had_call = true;
-        let peer = connection.peer;
+        let (peer, worker) = (connection.peer, connection.worker);
         let session = Session {
             ids,
-            peer: connection.peer,
+            peer,
             host: connection.host.clone(),
             vendor: connection.vendor.clone(),
             since: unix_time(),
@@ -78,26 +123,24 @@ impl Server {
             address: None,
             prefix: None,
             announced: false,
+            reached_by: Vec::new(),
         };
         self.sessions.insert(call, session);
         let limit = self.config.limits.connections_per_address;
-        if self.sessions.strangers_from(*peer.ip()) > limit {
+        if strangers > limit {
             if self.strangers.allows(now) {
                 tracing::warn!(
                     %peer,
                     "connection ended: {limit} calls from one address that have not logged in are the limit",
                 );
             }
-            self.endpoint.stop(now, id);
+            self.crew.tell(worker, Command::Stop(id));
         }
     }
 
     /// One line when a session carries packets.
-    fn announce(&mut self, call: CallKey) {
-        let Some(report) = self.endpoint.report(call) else {
-            return;
-        };
-        let Some(session) = self.sessions.get_mut(call) else {
+    fn announce(&mut self, call: CallKey, report: Option<&CallReport>) {
+        let (Some(report), Some(session)) = (report, self.sessions.get_mut(call)) else {
             return;
         };
         if std::mem::replace(&mut session.announced, true) {
@@ -118,13 +161,64 @@ impl Server {
         );
     }
 
+    /// Inner addresses lead to a call: the workers that do not have it are told.
+    fn reached_by(&mut self, call: CallKey, addresses: impl IntoIterator<Item = InnerAddress>) {
+        let owner = self.crew.of_call(call);
+        if self.crew.count() == 1 {
+            return;
+        }
+        for address in addresses {
+            if let Some(session) = self.sessions.get_mut(call) {
+                session.reached_by.push(address);
+                self.tell_others(owner, call, address, Some(owner));
+            }
+        }
+    }
+
+    /// Those of a call's inner addresses that are `gone` lead to it no longer.
+    fn no_longer_reached_by(&mut self, call: CallKey, gone: impl Fn(&InnerAddress) -> bool) {
+        let owner = self.crew.of_call(call);
+        let Some(session) = self.sessions.get_mut(call) else {
+            return;
+        };
+        let (lost, kept) = std::mem::take(&mut session.reached_by)
+            .into_iter()
+            .partition(gone);
+        session.reached_by = kept;
+        let lost: Vec<InnerAddress> = lost;
+        for address in lost {
+            self.tell_others(owner, call, address, None);
+        }
+    }
+
+    fn tell_others(
+        &mut self,
+        owner: usize,
+        call: CallKey,
+        address: InnerAddress,
+        worker: Option<usize>,
+    ) {
+        let call = call.number();
+        for other in (0..self.crew.count()).filter(|other| *other != owner) {
+            let change = Change {
+                address,
+                call,
+                worker,
+            };
+            self.crew.tell(other, Command::Elsewhere(change));
+        }
+    }
+
     fn on_call_down(&mut self, now: Instant, call: CallKey, why: &CallEnd, report: &CallReport) {
         let Some(session) = self.sessions.remove(call) else {
             return;
         };
         self.leases.release(session.address, session.prefix);
-        if session.user.is_none() && !self.strangers.allows(now) {
-            return;
+        if session.user.is_none() {
+            self.connections.stranger_less(*session.peer.ip());
+            if !self.strangers.allows(now) {
+                return;
+            }
         }
         let packets = &report.packets;
         tracing::info!(
@@ -138,110 +232,20 @@ impl Server {
         );
     }
 
-    /// Answers of the user store and requests at the control socket.
-    pub(super) fn on_wake(&mut self) {
-        let now = Instant::now();
-        while let Some(checked) = self.authentication.next_answer() {
-            self.on_checked(now, checked);
-        }
-        while let Some(query) = self.control_socket.next_query() {
-            let reply = self.on_request(now, &query.request);
-            query.answer(reply);
-        }
-        self.drain(now);
+    pub(super) fn refuse(&mut self, call: CallKey, ticket: Ticket, refusal: Refusal) {
+        let answer = adit_engine::Answer {
+            verdict: Verdict::Refuse(refusal),
+            router: None,
+        };
+        self.answer(call, ticket, answer);
     }
 
-    fn on_checked(&mut self, now: Instant, checked: Checked) {
-        let Checked {
+    pub(super) fn answer(&mut self, call: CallKey, ticket: Ticket, answer: adit_engine::Answer) {
+        let command = Command::Answer {
             call,
             ticket,
-            sent_name,
-            result,
-        } = checked;
-        let (verdict, router) = match result.and_then(|accepted| self.grant(now, call, accepted)) {
-            Ok((acceptance, router)) => (Verdict::Accept(Box::new(acceptance)), router),
-            Err(refusal) => {
-                let peer = self.sessions.get_mut(call).map(|session| session.peer);
-                tracing::warn!(
-                    session = call.number(),
-                    user = sent_name,
-                    peer = peer.map(tracing::field::display),
-                    "login refused: {refusal}",
-                );
-                (Verdict::Refuse(refusal), None)
-            }
+            answer,
         };
-        self.endpoint
-            .answer(now, call, ticket, Answer { verdict, router });
-    }
-
-    /// Leases what an accepted user gets. A session that is challenged again keeps what it has.
-    fn grant(
-        &mut self,
-        now: Instant,
-        call: CallKey,
-        accepted: Accepted,
-    ) -> Result<(Acceptance, Option<RouterConfig>), Refusal> {
-        let Accepted {
-            user,
-            addresses,
-            proven,
-            reserved,
-        } = accepted;
-        let session = self.sessions.get_mut(call).ok_or(Refusal::Unavailable)?;
-        if session.user.as_ref().is_some_and(|before| *before != user) {
-            return Err(Refusal::WrongPassword);
-        }
-        let (address, prefix) = match session.address {
-            Some(address) => (address, session.prefix),
-            None => {
-                let leased = match self.leases.lease(&user, &addresses, reserved.clone()) {
-                    Err(LeaseError::InUse(address)) => {
-                        self.take_over(now, address, &user);
-                        self.leases.lease(&user, &addresses, reserved)
-                    }
-                    other => other,
-                };
-                leased.map_err(|error| {
-                    tracing::warn!(user, "no address: {error}");
-                    Refusal::Unavailable
-                })?
-            }
-        };
-        let session = self.sessions.get_mut(call).ok_or(Refusal::Unavailable)?;
-        session.user = Some(user);
-        session.address = Some(address);
-        session.prefix = prefix;
-        let router = prefix.map(|prefix| RouterConfig {
-            prefix,
-            dns_servers: self.config.network.ipv6_dns.clone(),
-        });
-        let acceptance = Acceptance {
-            proven,
-            ipv4: Some(self.leases.offer(address)),
-            message: "Welcome".to_owned(),
-        };
-        Ok((acceptance, router))
-    }
-
-    /// Ends the session that holds a user's own address, for the same user who comes back: the old
-    /// one is usually dead and would block it until its keep-alive notices.
-    fn take_over(&mut self, now: Instant, address: std::net::Ipv4Addr, user: &str) {
-        let Some((old, session)) = self.sessions.holder(address) else {
-            return;
-        };
-        if session.user.as_deref() != Some(user) {
-            return;
-        }
-        tracing::info!(
-            session = old.number(),
-            user,
-            "replaced by a new session of the same user"
-        );
-        if let Some(session) = self.sessions.get_mut(old) {
-            let (address, prefix) = (session.address.take(), session.prefix.take());
-            self.leases.release(address, prefix);
-        }
-        self.hang_up(now, old);
+        self.crew.tell_of_call(call, command);
     }
 }

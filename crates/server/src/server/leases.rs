@@ -1,6 +1,7 @@
 //! Which session has which inner addresses.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use adit_ppp::{Ipv4Config, NameServers};
 use ipnet::Ipv6Net;
@@ -13,6 +14,8 @@ use crate::users::AllowedAddresses;
 #[derive(Debug)]
 pub(super) struct Leases {
     addresses: AddressPool,
+    /// What the pool keeps for users who may have no other.
+    reserved: Arc<[Ipv4Addr]>,
     prefixes: Option<PrefixPool>,
     local: Ipv4Addr,
     dns: NameServers,
@@ -20,17 +23,27 @@ pub(super) struct Leases {
 }
 
 impl Leases {
-    pub(super) fn new(config: &Config, reserved: Vec<Ipv4Addr>) -> Self {
+    pub(super) fn new(config: &Config, reserved: Arc<[Ipv4Addr]>) -> Self {
         let network = &config.network;
         let local = network.server_address();
         let mut addresses = AddressPool::new(network.pool, &[local]);
-        addresses.reserve(reserved);
+        addresses.reserve(reserved.iter().copied());
         Self {
             addresses,
+            reserved,
             prefixes: network.ipv6_prefix.map(PrefixPool::new),
             local,
             dns: servers(&network.dns),
             wins: servers(&network.wins),
+        }
+    }
+
+    /// Keeps these addresses, and no others, for users who may have no other. The list that it has
+    /// already costs nothing.
+    pub(super) fn reserve(&mut self, reserved: &Arc<[Ipv4Addr]>) {
+        if !Arc::ptr_eq(&self.reserved, reserved) {
+            self.addresses.reserve(reserved.iter().copied());
+            self.reserved = Arc::clone(reserved);
         }
     }
 
@@ -39,9 +52,7 @@ impl Leases {
         &mut self,
         user: &str,
         allowed: &AllowedAddresses,
-        reserved: Vec<Ipv4Addr>,
     ) -> Result<(Ipv4Addr, Option<Ipv6Net>), LeaseError> {
-        self.addresses.reserve(reserved);
         let address = self.addresses.lease(user, allowed)?;
         let index = self.addresses.index_of(address).unwrap_or_default();
         let prefix = self

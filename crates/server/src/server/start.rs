@@ -1,31 +1,37 @@
 //! Getting everything that a server needs, or saying what is missing.
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
-use adit_engine::Endpoint;
-use adit_io::{PacketIo, SystemEntropy};
-use adit_net::gre::RawGre;
+use adit_engine::{Endpoint, EndpointConfig, Shard};
+use adit_io::{PacketIo, SourceAddress, SystemEntropy};
+use adit_net::gre::{CallIdShare, RawGre, RawGreOptions};
+use adit_net::tun::{Tun, TunQueue};
 use adit_ppp::Entropy;
 use adit_wire::ipv6cp::InterfaceId;
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
-use mio::{Interest, Poll, Token, Waker};
+use mio::{Interest, Poll, Token};
 use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::{
-    Backlog, ETHERNET, Ending, GRE, LISTENERS, Leases, OVERHEAD, SIGNALS, ServeError, Server, TUN,
-    Throttle, WAKE, unix_time,
+    BELL, Backlog, Connections, Ending, Inquiries, LISTENERS, Leases, SIGNALS, ServeError, Server,
+    Throttle, unix_time,
 };
 use crate::aaa::Authentication;
-use crate::config::{Config, Mtu};
+use crate::config::{self, Config, Mtu};
 use crate::control_socket::ControlSocket;
+use crate::doorbell::Doorbell;
 use crate::host::Host;
 use crate::sessions::Sessions;
+use crate::settings::ETHERNET;
+use crate::worker::{self, Crew, Tools};
 use crate::{settings, users};
+
+/// IPv4, the longest GRE header, PPP and MPPE.
+const OVERHEAD: u16 = 20 + 16 + 4 + 4;
 
 impl Server {
     /// Sets everything up: sockets, TUN device, addresses, users. What was changed on the host is
@@ -41,44 +47,46 @@ impl Server {
         make_room_for(config.limits.connections);
         let poll = Poll::new()?;
         let listeners = listen(&poll, &config.listen)?;
-        let mut packets = PacketIo::new(RawGre::open(None)?);
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let woken = Arc::clone(&waker);
-        let control_socket = ControlSocket::bind(&config.control_socket, move || {
-            // The loop has ended where this fails, and nobody waits for the answer.
-            let _ = woken.wake();
-        })?;
+        let cores = usable_cores();
+        let workers = config.workers.count.on(cores.len());
+        let sockets = gre_sockets(&config.gre, workers)?;
+        let bell = Arc::new(Doorbell::new(poll.registry(), BELL)?);
+        let asked = Arc::clone(&bell);
+        let control_socket = ControlSocket::bind(&config.control_socket, move || asked.ring())?;
         // From here on a signal ends the server in order, so that the host is put back.
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-        let registry = poll.registry();
-        registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
+        poll.registry()
+            .register(&mut signals, SIGNALS, Interest::READABLE)?;
         let id = interface_id();
-        let endpoint = Endpoint::new(settings::endpoint(&config, id), Arc::new(SystemEntropy));
         let leases = Leases::new(&config, store.fixed_addresses()?);
-        let (host, tun) = set_up_host(&config, id)?;
-        let gre = packets.gre().as_fd().as_raw_fd();
-        registry.register(&mut SourceFd(&gre), GRE, Interest::READABLE)?;
-        registry.register(
-            &mut SourceFd(&tun.as_fd().as_raw_fd()),
-            TUN,
-            Interest::READABLE,
-        )?;
+        let (host, tun) = set_up_host(&config, id, workers)?;
         let interface = tun.name().to_owned();
-        if let Some(queue) = tun.into_queues().pop() {
-            packets.attach(queue);
-        }
-        let authentication = Authentication::start(store, waker)?;
+        let endpoint = settings::endpoint(&config, id);
+        let source = match config.gre.any_source {
+            true => SourceAddress::Any,
+            false => SourceAddress::MustMatch,
+        };
+        let tools = sockets.into_iter().zip(tun.into_queues()).zip(0..);
+        let tools = tools.map(|((socket, queue), index)| {
+            let core = cores.get(usize::from(index) % cores.len().max(1));
+            let core = core.copied().filter(|_| config.workers.pin);
+            let endpoint =
+                Endpoint::new(shard_of(&endpoint, index, workers), Arc::new(SystemEntropy));
+            equip(endpoint, socket, queue, source, core)
+        });
+        let crew = Crew::start(tools.collect::<Result<_, _>>()?, &bell)?;
+        let authentication = Authentication::start(store, Arc::clone(&bell))?;
         Ok(Self {
-            poll,
-            listeners,
-            connections: BTreeMap::new(),
-            next_connection: 0,
-            endpoint,
-            packets,
             interface,
+            poll,
+            bell,
+            listeners,
+            connections: Connections::default(),
+            crew,
             host: Some(host),
             authentication,
             control_socket,
+            inquiries: Inquiries::default(),
             signals,
             sessions: Sessions::default(),
             leases,
@@ -91,8 +99,78 @@ impl Server {
     }
 }
 
+/// What a worker needs: a part of the calls, its own socket for their packets, its own queue.
+fn equip(
+    endpoint: Endpoint,
+    gre: RawGre,
+    tun: TunQueue,
+    source: SourceAddress,
+    core: Option<usize>,
+) -> Result<Tools, ServeError> {
+    let poll = Poll::new()?;
+    let registry = poll.registry();
+    let bell = Arc::new(Doorbell::new(registry, worker::BELL)?);
+    for (fd, token) in [
+        (gre.as_fd().as_raw_fd(), worker::GRE),
+        (tun.as_fd().as_raw_fd(), worker::TUN),
+    ] {
+        registry.register(&mut SourceFd(&fd), token, Interest::READABLE)?;
+    }
+    let mut packets = PacketIo::new(gre);
+    packets.attach(tun);
+    Ok(Tools {
+        poll,
+        bell,
+        endpoint,
+        packets,
+        source,
+        core,
+    })
+}
+
+fn shard_of(config: &EndpointConfig, index: u16, count: u16) -> EndpointConfig {
+    EndpointConfig {
+        shard: Shard::new(index, count).unwrap_or_default(),
+        ..config.clone()
+    }
+}
+
+/// A socket for each worker, which receives the packets of its calls.
+fn gre_sockets(config: &config::Gre, workers: u16) -> Result<Vec<RawGre>, ServeError> {
+    let wanted = (config.receive_buffer, config.send_buffer);
+    let open = |index| {
+        let options = RawGreOptions {
+            local: None,
+            share: CallIdShare::new(index, workers),
+            receive_buffer: wanted.0,
+            send_buffer: wanted.1,
+        };
+        options.open()
+    };
+    let sockets: Vec<RawGre> = (0..workers).map(open).collect::<Result<_, _>>()?;
+    let granted = sockets.first().map(RawGre::buffers).transpose()?;
+    if let Some((receive, send)) = granted
+        && (receive < wanted.0 || send < wanted.1)
+    {
+        tracing::info!(
+            "the system grants buffers of {receive} octets to receive and {send} to send, less than \
+             gre.receive_buffer and gre.send_buffer ask for; raise net.core.rmem_max and \
+             net.core.wmem_max, or give the capability CAP_NET_ADMIN"
+        );
+    }
+    Ok(sockets)
+}
+
+/// The cores that workers may run on; none where the system does not tell.
+fn usable_cores() -> Vec<usize> {
+    adit_net::cpu::usable_cores().unwrap_or_else(|error| {
+        tracing::warn!("cannot find out on which cores to run: {error}");
+        Vec::new()
+    })
+}
+
 /// Files that the server holds open beside its control connections.
-const OTHER_FILES: u64 = 64;
+const OTHER_FILES: u64 = 128;
 
 /// Sees to it that the system lets as many connections in as the configuration does.
 fn make_room_for(connections: usize) {
@@ -119,12 +197,12 @@ fn listen(poll: &Poll, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, S
     Ok(listeners)
 }
 
-fn set_up_host(config: &Config, id: InterfaceId) -> Result<(Host, adit_net::tun::Tun), ServeError> {
+fn set_up_host(config: &Config, id: InterfaceId, workers: u16) -> Result<(Host, Tun), ServeError> {
     let mtu = match config.network.mtu {
         Mtu::Auto => ETHERNET - OVERHEAD,
         Mtu::Octets(mtu) => mtu,
     };
-    let (mut host, tun) = Host::set_up(config, mtu)?;
+    let (mut host, tun) = Host::set_up(config, mtu, workers.into())?;
     if config.network.ipv6
         && let Err(error) = host.add_link_local(&tun, id.link_local())
     {

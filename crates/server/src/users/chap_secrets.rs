@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use adit_crypto::nt::NtHash;
 use entries::{Entries, SecretWord};
@@ -117,7 +118,7 @@ impl UserStore for ChapSecrets {
         })
     }
 
-    fn fixed_addresses(&mut self) -> Result<Vec<Ipv4Addr>, StoreError> {
+    fn fixed_addresses(&mut self) -> Result<Arc<[Ipv4Addr]>, StoreError> {
         self.refresh();
         Ok(self.entries.fixed_addresses())
     }
@@ -235,7 +236,7 @@ mod tests {
         write(&path, "bob * three 10.0.0.7\n");
         assert_eq!(password(&mut store, "alice"), None);
         assert_eq!(
-            store.fixed_addresses().unwrap(),
+            *store.fixed_addresses().unwrap(),
             [Ipv4Addr::new(10, 0, 0, 7)]
         );
     }

@@ -7,6 +7,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use adit_crypto::nt::NtHash;
@@ -37,6 +38,14 @@ const MIGRATIONS: &[&str] = &["
 pub struct Database {
     path: PathBuf,
     connection: Connection,
+    addresses: Option<FixedAddresses>,
+}
+
+/// The addresses that are one user's alone, and the state of the database that they were read in.
+#[derive(Debug)]
+struct FixedAddresses {
+    version: i64,
+    list: Arc<[Ipv4Addr]>,
 }
 
 /// A user to add.
@@ -124,6 +133,7 @@ impl Database {
         let mut database = Self {
             path: path.to_owned(),
             connection,
+            addresses: None,
         };
         database.migrate()?;
         Ok(database)
@@ -170,6 +180,7 @@ impl Database {
         if self.find_exact(user.name)?.is_some() {
             return Err(StoreError::UserExists(user.name.to_owned()));
         }
+        self.addresses = None;
         let added = self.connection.execute(
             "INSERT INTO users (name, nt_hash, address, must_change_password) VALUES (?1, ?2, ?3, ?4)",
             params![
@@ -195,6 +206,7 @@ impl Database {
     /// # Errors
     /// There is no such user, or the database failed.
     pub fn remove(&mut self, name: &str) -> Result<(), StoreError> {
+        self.addresses = None;
         let removed = self
             .connection
             .execute("DELETE FROM users WHERE name = ?1", [name]);
@@ -278,6 +290,18 @@ impl Database {
         }
     }
 
+    fn version(&self) -> rusqlite::Result<i64> {
+        let mut statement = self.connection.prepare_cached("PRAGMA data_version")?;
+        statement.query_row([], |row| row.get(0))
+    }
+
+    fn read_fixed_addresses(&self) -> rusqlite::Result<Arc<[Ipv4Addr]>> {
+        let query = "SELECT address FROM users WHERE address IS NOT NULL";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let addresses = statement.query_map([], |row| address(row, 0))?;
+        addresses.filter_map(Result::transpose).collect()
+    }
+
     fn failed(&self, source: rusqlite::Error) -> StoreError {
         StoreError::Database {
             path: self.path.clone(),
@@ -290,10 +314,11 @@ impl UserStore for Database {
     fn find_exact(&mut self, name: &str) -> Result<Option<User>, StoreError> {
         let query = "SELECT name, nt_hash, address, disabled, must_change_password FROM users \
                      WHERE name = ?1";
-        self.connection
-            .query_row(query, [name], user)
-            .optional()
-            .map_err(|error| self.failed(error))
+        let find = || {
+            let mut statement = self.connection.prepare_cached(query)?;
+            statement.query_row([name], user).optional()
+        };
+        find().map_err(|error| self.failed(error))
     }
 
     fn set_password(&mut self, name: &str, hash: &NtHash) -> Result<(), StoreError> {
@@ -304,9 +329,20 @@ impl UserStore for Database {
         self.changed_one(name, changed)
     }
 
-    fn fixed_addresses(&mut self) -> Result<Vec<Ipv4Addr>, StoreError> {
-        let list = self.list()?;
-        Ok(list.into_iter().filter_map(|user| user.address).collect())
+    fn fixed_addresses(&mut self) -> Result<Arc<[Ipv4Addr]>, StoreError> {
+        // It changes with what other connections write; what this one writes clears the list.
+        let version = self.version().map_err(|error| self.failed(error))?;
+        if let Some(known) = self.addresses.as_ref().filter(|it| it.version == version) {
+            return Ok(Arc::clone(&known.list));
+        }
+        let list = self
+            .read_fixed_addresses()
+            .map_err(|error| self.failed(error))?;
+        self.addresses = Some(FixedAddresses {
+            version,
+            list: Arc::clone(&list),
+        });
+        Ok(list)
     }
 
     fn warnings(&mut self) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -15,6 +16,8 @@ const ANY: &str = "*";
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     entries: Vec<Entry>,
+    /// Addresses that are one user's alone.
+    fixed: Arc<[Ipv4Addr]>,
     /// What was understood and ignored, a sentence each with its place.
     pub(super) warnings: Vec<String>,
 }
@@ -51,6 +54,8 @@ impl Entries {
             let entry = entries.entry(&line)?;
             entries.entries.push(entry);
         }
+        let fixed = |entry: &Entry| entry.addresses.fixed();
+        entries.fixed = entries.entries.iter().filter_map(fixed).collect();
         Ok(entries)
     }
 
@@ -127,11 +132,8 @@ impl Entries {
         best.map(|(_, entry)| entry)
     }
 
-    pub(super) fn fixed_addresses(&self) -> Vec<Ipv4Addr> {
-        self.entries
-            .iter()
-            .filter_map(|entry| entry.addresses.fixed())
-            .collect()
+    pub(super) fn fixed_addresses(&self) -> Arc<[Ipv4Addr]> {
+        Arc::clone(&self.fixed)
     }
 
     /// The files that `@/path` secrets name.
@@ -191,7 +193,7 @@ mod tests {
     fn addresses_follow_the_secret() {
         let entries =
             Entries::parse(b"a * s 10.0.0.9\nb * s !10.0.0.1 10.0.0.0/24\nc * s -\nd * s").unwrap();
-        assert_eq!(entries.fixed_addresses(), [Ipv4Addr::new(10, 0, 0, 9)]);
+        assert_eq!(*entries.fixed_addresses(), [Ipv4Addr::new(10, 0, 0, 9)]);
         let allowed = |name| &entries.best(name, None).unwrap().addresses;
         assert!(allowed("b").permits(Ipv4Addr::new(10, 0, 0, 2)));
         assert!(allowed("c").is_empty() && allowed("d").is_empty());

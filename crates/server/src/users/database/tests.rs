@@ -130,7 +130,28 @@ fn a_second_process_sees_changes() {
     let mut other = Database::open(&database.path).unwrap();
     add(&mut other, "alice", None).unwrap();
     assert!(database.find("alice").unwrap().is_some());
-    assert_eq!(database.fixed_addresses().unwrap(), Vec::<Ipv4Addr>::new());
+    assert!(database.fixed_addresses().unwrap().is_empty());
+    let address = Ipv4Addr::new(10, 0, 0, 7);
+    add(&mut other, "bob", Some(address)).unwrap();
+    let addresses = database.fixed_addresses().unwrap();
+    assert_eq!(*addresses, [address]);
+    other
+        .set_password("alice", &NtHash::of_password("y"))
+        .unwrap();
+    assert_eq!(*database.fixed_addresses().unwrap(), [address]);
+    database.remove("bob").unwrap();
+    assert!(database.fixed_addresses().unwrap().is_empty());
+}
+
+#[test]
+fn fixed_addresses_are_read_once() {
+    let (_directory, mut database) = database();
+    add(&mut database, "alice", Some(Ipv4Addr::new(10, 0, 0, 7))).unwrap();
+    let first = database.fixed_addresses().unwrap();
+    database
+        .set_password("alice", &NtHash::of_password("y"))
+        .unwrap();
+    assert!(Arc::ptr_eq(&first, &database.fixed_addresses().unwrap()));
 }
 
 #[test]

@@ -1,0 +1,82 @@
+//! New control connections: accepted within limits and given to a worker.
+
+use std::io;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::{Duration, Instant};
+
+use adit_io::Progress;
+use mio::net::TcpStream;
+
+use super::Server;
+use crate::worker::message::Command;
+
+/// Connections taken from one listener before others get their turn.
+const ACCEPTED: usize = 64;
+
+/// Until a connection is asked for again that the system had no room for.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+impl Server {
+    /// Takes what waits at the listeners.
+    pub(super) fn accept_connections(&mut self, now: Instant) {
+        if self.backlog.accept_again.is_some_and(|again| now < again) {
+            return;
+        }
+        self.backlog.accept_again = None;
+        for index in std::mem::take(&mut self.backlog.listeners) {
+            if self.accept(now, index) == Progress::More {
+                self.backlog.listeners.insert(index);
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Instant, index: usize) -> Progress {
+        for _ in 0..ACCEPTED {
+            let Some(listener) = self.listeners.get(index) else {
+                return Progress::Drained;
+            };
+            match listener.accept() {
+                Ok((stream, SocketAddr::V4(peer))) => self.take_connection(now, stream, peer),
+                Ok((_, SocketAddr::V6(_))) => {}
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return Progress::Drained,
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        // The connection still waits, and nothing will report it once more.
+                        self.backlog.accept_again = Some(now + ACCEPT_AGAIN);
+                        if self.strangers.allows(now) {
+                            tracing::warn!("cannot accept a connection: {error}");
+                        }
+                        return Progress::More;
+                    }
+                },
+            }
+        }
+        Progress::More
+    }
+
+    fn take_connection(&mut self, now: Instant, stream: TcpStream, peer: SocketAddrV4) {
+        if let Some(limit) = self.limit_reached(peer) {
+            if self.strangers.allows(now) {
+                tracing::warn!(%peer, "connection refused: {limit}");
+            }
+            return;
+        }
+        tracing::debug!(%peer, "connection accepted");
+        let worker = self.crew.assign();
+        let id = self.connections.add(peer, worker);
+        self.crew.tell(worker, Command::Accept { id, stream, peer });
+    }
+
+    /// Which limit a new connection from this address would pass.
+    fn limit_reached(&self, peer: SocketAddrV4) -> Option<String> {
+        let pool = self.config.network.pool;
+        if pool.contains(peer.ip()) {
+            return Some(format!(
+                "its address is within the tunnel's own pool {pool}"
+            ));
+        }
+        self.connections
+            .limit_reached(*peer.ip(), &self.config.limits)
+    }
+}
