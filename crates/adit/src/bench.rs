@@ -1,6 +1,9 @@
 //! `adit bench`: how fast this machine is.
 
+mod progress;
+mod report;
 mod sessions;
+mod show;
 mod throughput;
 
 use clap::{Args, Subcommand};
@@ -9,8 +12,9 @@ use crate::exit::Code;
 
 const EXAMPLES: &str = "\
 Examples:
-  adit bench throughput        rates through a tunnel, beside the bare cable
-  adit bench sessions 1000     set-up rate, memory and rates of a server with many sessions
+  adit bench throughput               rates through a tunnel, beside the bare cable
+  adit bench throughput --compare     the same, beside OpenVPN and wireguard-go
+  adit bench sessions 1000            set-up rate, memory and rates of a server with many sessions
 
 `adit bench throughput --help` and `adit bench sessions --help` have more.";
 
@@ -30,6 +34,8 @@ pub enum Measurement {
     Throughput(throughput::ThroughputArgs),
     /// Set-up rate, memory and rates of a server with many sessions.
     Sessions(sessions::SessionsArgs),
+    /// Show results again that were printed as JSON.
+    Report(report::ReportArgs),
 }
 
 /// Measures and tells the results.
@@ -40,5 +46,6 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Code> {
     match &args.measurement {
         Measurement::Throughput(args) => throughput::run(args),
         Measurement::Sessions(args) => sessions::run(args),
+        Measurement::Report(args) => report::run(args),
     }
 }

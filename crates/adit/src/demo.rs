@@ -4,7 +4,6 @@
 
 mod hosts;
 mod narrator;
-mod ping;
 mod play;
 mod transfer;
 

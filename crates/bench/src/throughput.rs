@@ -1,88 +1,165 @@
 //! Rates, processor time, round trips and losses through one tunnel, beside the bare cable.
+//!
+//! Every subject has two hosts of its own. In each round, every case is measured once with every subject, one
+//! after the other, so that what else the machine does meets all of them alike.
 
-use std::time::{Duration, Instant};
+mod case;
+mod charts;
+mod datagrams;
+mod report;
+mod sample;
+mod tables;
 
-use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::cpu::{CpuTime, machine_busy};
-use crate::interface::Counters;
+use anyhow::Context;
+
+use crate::machine::Machine;
+use crate::ping::Pinger;
+use crate::progress::Progress;
 use crate::stage::Stage;
 use crate::stop::Stop;
-use crate::traffic::TcpLoad;
+use crate::subject::Subject;
 
 pub use crate::stage::IpVersion;
 
-/// What to measure.
+pub use self::case::{Case, Direction};
+pub use self::charts::charts;
+pub use self::report::{
+    CpuPerGigabyte, Drops, IdleResult, Ratio, Report, RoundTrips, Sample, SubjectInfo, TcpResult,
+    UdpResult,
+};
+pub use self::tables::tables;
+
+/// Echoes per subject over an idle path, in all rounds together.
+const PINGS: usize = 2000;
+
+/// What to measure, and for how long.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// This program's file.
+    pub adit: PathBuf,
+    /// What is measured; those that are not installed are left out and named in the report.
+    pub subjects: Vec<Subject>,
+    /// The traffic.
+    pub cases: Vec<Case>,
     /// Length of one measurement.
     pub time: Duration,
-    /// Measurements of each case.
+    /// TCP measurements of each case and subject.
     pub rounds: u16,
-}
-
-/// One measurement of one case.
-#[derive(Debug, Clone, Serialize)]
-pub struct Sample {
-    /// TCP payload that arrived, in Mbit/s.
-    pub mbit_per_second: f64,
-    /// Packets that arrived at the interface of the path, per second.
-    pub packets_per_second: f64,
-    /// Seconds that all processors together were busy, per gigabyte of payload.
-    pub cpu_seconds_per_gigabyte: f64,
-    /// The same of the two ends of the tunnel alone.
-    pub tunnel_cpu_seconds_per_gigabyte: f64,
 }
 
 /// Measures.
 ///
 /// # Errors
-/// The hosts cannot be made, traffic does not pass, or somebody asked to stop.
-pub fn run(settings: &Settings, stop: &Stop) -> anyhow::Result<Vec<Sample>> {
-    let stage = Stage::cable()?;
-    let measure = |_| measure(&stage, settings.time, stop);
-    (0..settings.rounds).map(measure).collect()
+/// The hosts cannot be made, a tunnel does not work, or somebody asked to stop.
+pub fn run(
+    settings: &Settings,
+    progress: &mut dyn Progress,
+    stop: &Stop,
+) -> anyhow::Result<Report> {
+    let (missing, present) = sort_out(&settings.subjects);
+    progress.tell("making hosts and tunnels");
+    let mut running = Vec::new();
+    for subject in present {
+        running.push(Running {
+            subject,
+            stage: subject.set_up(&settings.adit, stop)?,
+        });
+    }
+    let mut run = Run {
+        settings,
+        stop,
+        progress,
+        report: Report::new(Machine::here_and_now(), settings, missing),
+    };
+    let measured = run.measure(&running);
+    // When a signal has ended the programs, that is what happened.
+    stop.check()?;
+    measured?;
+    run.report.compare();
+    Ok(run.report)
 }
 
-fn measure(stage: &Stage, time: Duration, stop: &Stop) -> anyhow::Result<Sample> {
-    let load = TcpLoad::start(&stage.server, &stage.client, IpVersion::V4, 1)?;
-    stop.wait(time / 10)?;
-    let before = Moment::of(stage, &load)?;
-    stop.wait(time)?;
-    let after = Moment::of(stage, &load)?;
-    Ok(after.since(&before))
+/// What is missing, as sentences, and what is there.
+fn sort_out(subjects: &[Subject]) -> (Vec<String>, Vec<Subject>) {
+    let missing = subjects.iter().filter_map(|subject| subject.missing());
+    let present = subjects.iter().filter(|it| it.missing().is_none());
+    (missing.collect(), present.copied().collect())
 }
 
-/// Everything that is counted, at one moment.
-struct Moment {
-    at: Instant,
-    octets: u64,
-    busy: f64,
-    tunnel: CpuTime,
-    counters: Counters,
+/// A subject that is set up.
+struct Running {
+    subject: Subject,
+    stage: Stage,
 }
 
-impl Moment {
-    fn of(stage: &Stage, load: &TcpLoad) -> anyhow::Result<Self> {
-        Ok(Self {
-            at: Instant::now(),
-            octets: load.octets(),
-            busy: machine_busy()?,
-            tunnel: stage.tunnel_time()?,
-            counters: Counters::of(&stage.client.host, &stage.client.interface)?,
-        })
+/// A run of all measurements.
+struct Run<'a> {
+    settings: &'a Settings,
+    stop: &'a Stop,
+    progress: &'a mut dyn Progress,
+    report: Report,
+}
+
+impl Run<'_> {
+    fn measure(&mut self, running: &[Running]) -> anyhow::Result<()> {
+        for it in running {
+            let info = SubjectInfo::of(it.subject, it.stage.mtu()?);
+            self.report.subjects.push(info);
+        }
+        for round in 1..=self.settings.rounds {
+            for it in running {
+                let what = format!("round {round}: round trips, {}", it.subject);
+                self.measure_round_trips(it)
+                    .with_context(|| format!("{what} failed"))?;
+            }
+            for case in &self.settings.cases {
+                for it in running {
+                    let what = format!("round {round}: TCP, {case}, {}", it.subject);
+                    self.progress.tell(&what);
+                    self.measure_tcp(it, *case)
+                        .with_context(|| format!("{what} failed"))?;
+                }
+            }
+        }
+        for case in &self.settings.cases {
+            for it in running.iter().filter(|it| it.subject != Subject::Veth) {
+                let what = format!("UDP, {case}, {}", it.subject);
+                self.progress.tell(&what);
+                self.measure_udp(it, *case)
+                    .with_context(|| format!("{what} failed"))?;
+            }
+        }
+        Ok(())
     }
 
-    fn since(&self, before: &Self) -> Sample {
-        let seconds = (self.at - before.at).as_secs_f64();
-        let octets = (self.octets - before.octets) as f64;
-        let gigabytes = octets / 1e9;
-        let packets = self.counters - before.counters;
-        Sample {
-            mbit_per_second: octets * 8.0 / 1e6 / seconds,
-            packets_per_second: packets.received as f64 / seconds,
-            cpu_seconds_per_gigabyte: (self.busy - before.busy) / gigabytes,
-            tunnel_cpu_seconds_per_gigabyte: (self.tunnel - before.tunnel).total() / gigabytes,
+    fn measure_round_trips(&mut self, it: &Running) -> anyhow::Result<()> {
+        self.stop.check()?;
+        let count = PINGS.div_ceil(usize::from(self.settings.rounds));
+        let mut versions: Vec<IpVersion> = self.settings.cases.iter().map(|it| it.ip).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        for version in versions {
+            let target = it.stage.server.address(version);
+            let times = Pinger::open(&it.stage.client.host, target)?.round_trips(count)?;
+            self.report.add_round_trips(it.subject, version, &times);
         }
+        Ok(())
+    }
+
+    fn measure_tcp(&mut self, it: &Running, case: Case) -> anyhow::Result<()> {
+        let (sample, loaded) = sample::measure(&it.stage, case, self.settings.time, self.stop)?;
+        self.report.add_sample(it.subject, case, sample, &loaded);
+        Ok(())
+    }
+
+    fn measure_udp(&mut self, it: &Running, case: Case) -> anyhow::Result<()> {
+        let time = self.settings.time;
+        let mut result = datagrams::measure(it.subject, &it.stage, case, time, self.stop)?;
+        result.counters = it.subject.losses(&it.stage, &self.settings.adit)?;
+        self.report.udp.push(result);
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use adit_bench::ping::Pinger;
 use adit_bench::program::Program;
 use adit_bench::stop::Stop;
 use adit_net::namespace::Host;
@@ -16,13 +17,14 @@ use zeroize::Zeroizing;
 
 use super::hosts::{CLIENT, Hosts, SERVER, Tunnel};
 use super::narrator::{Narrator, Style};
-use super::ping::round_trip;
 use super::transfer::transfer;
 
 /// The first user.
 const USER: &str = "alice";
 /// The server's address in the tunnel, the first one of its pool.
 const INNER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+/// Echoes for one measurement.
+const PINGS: usize = 20;
 
 /// Shows everything and sums it up.
 ///
@@ -244,6 +246,14 @@ fn configuration(directory: &Path) -> anyhow::Result<PathBuf> {
     );
     fs::write(&path, text)?;
     Ok(path)
+}
+
+/// The median of several round trips from `host` to `target`.
+fn round_trip(host: &Host, target: SocketAddr) -> anyhow::Result<Duration> {
+    let mut times = Pinger::open(host, target)?.round_trips(PINGS)?;
+    times.sort_unstable();
+    let median = times.get(times.len() / 2);
+    median.copied().context("no ping was sent")
 }
 
 fn on_link(address: std::net::Ipv6Addr, tunnel: &Tunnel) -> SocketAddr {

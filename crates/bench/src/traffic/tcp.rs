@@ -33,8 +33,8 @@ impl TcpLoad {
         streams: u16,
     ) -> anyhow::Result<Self> {
         let address = to.address(version);
-        let listener = to.host.run(|| TcpListener::bind((address, 0)))?;
-        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+        let listener = to.host.run(|| TcpListener::bind(address))?;
+        let listener = listener.with_context(|| format!("cannot listen on {}", address.ip()))?;
         let mut load = Self {
             stop: Arc::default(),
             received: Arc::default(),
