@@ -5,6 +5,8 @@ mod adit;
 #[cfg(test)]
 mod bench_sessions;
 #[cfg(test)]
+mod bench_throughput;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod dns;

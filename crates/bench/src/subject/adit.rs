@@ -54,7 +54,7 @@ impl Encryption {
     /// What the client says when it is connected.
     fn told(self) -> &'static str {
         match self {
-            Self::Off => "not encrypted",
+            Self::Off => "no encryption",
             Self::Mppe40 => "MPPE 40-bit stateless",
             Self::Mppe128 => "MPPE 128-bit stateless",
             Self::Mppe128Stateful => "MPPE 128-bit stateful",
