@@ -11,6 +11,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use adit_wire::gre::{GreError, Header};
@@ -82,6 +83,35 @@ pub enum Discard {
     Far,
 }
 
+/// A payload in order.
+#[derive(Debug)]
+pub enum Payload<'p, 'h> {
+    /// In the packet just received.
+    Received(&'p mut [u8]),
+    /// Of a packet that came before it and had to wait; the memory is used again.
+    Held(&'h mut [u8]),
+}
+
+impl Deref for Payload<'_, '_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Received(octets) => octets,
+            Self::Held(octets) => octets,
+        }
+    }
+}
+
+impl DerefMut for Payload<'_, '_> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Received(octets) => octets,
+            Self::Held(octets) => octets,
+        }
+    }
+}
+
 /// The data session of one call.
 ///
 /// After each call of [`Session::receive`], [`Session::header`] or [`Session::handle_timeout`], ask
@@ -132,11 +162,11 @@ impl Session {
     ///
     /// # Errors
     /// [`Discard`] where the packet is thrown away, which is counted and needs no further care.
-    pub fn receive(
+    pub fn receive<'p>(
         &mut self,
         now: Instant,
-        packet: &mut [u8],
-        deliver: impl FnMut(&mut [u8]),
+        packet: &'p mut [u8],
+        deliver: impl FnMut(Payload<'p, '_>),
     ) -> Result<(), Discard> {
         let result = self.take(now, packet, deliver);
         match result {
@@ -164,12 +194,17 @@ impl Session {
     }
 
     /// Hands payloads that have waited long enough to `deliver`. Too early a call does nothing.
-    pub fn handle_timeout(&mut self, now: Instant, deliver: impl FnMut(&mut [u8])) {
+    pub fn handle_timeout(&mut self, now: Instant, mut deliver: impl FnMut(&mut [u8])) {
         let mut out = Delivery {
             stats: &mut self.stats,
-            deliver,
+            deliver: |mut payload: Payload<'_, '_>| deliver(&mut payload),
         };
         self.receiver.handle_timeout(now, &mut out);
+    }
+
+    /// Whether packets wait for one that is missing: the next one received may deliver several.
+    pub const fn is_holding(&self) -> bool {
+        self.receiver.is_holding()
     }
 
     /// An acknowledgment to be sent by itself, if it cannot wait any longer for a payload.
@@ -228,11 +263,11 @@ impl Session {
         self.sender.round_trip_time()
     }
 
-    fn take(
+    fn take<'p>(
         &mut self,
         now: Instant,
-        packet: &mut [u8],
-        deliver: impl FnMut(&mut [u8]),
+        packet: &'p mut [u8],
+        deliver: impl FnMut(Payload<'p, '_>),
     ) -> Result<(), Discard> {
         self.stats.received_packets += 1;
         let header = Header::decode(packet)?;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use adit_crypto::rc4::Rc4;
 use adit_wire::ParseError;
 use adit_wire::ppp::{Encapsulation, Protocol, split_protocol};
 
@@ -44,6 +45,39 @@ pub enum Received<'a> {
     /// A control packet; it has been dealt with.
     Control,
 }
+
+/// What a frame was that may be decrypted in part only.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Opened<'a> {
+    /// A network-layer packet.
+    Packet(OpenedPacket<'a>),
+    /// A control packet; it has been dealt with.
+    Control,
+}
+
+/// A network-layer packet that was accepted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OpenedPacket<'a> {
+    /// Its network-layer protocol.
+    pub version: IpVersion,
+    /// The packet.
+    pub octets: &'a mut [u8],
+    /// How many of its octets are readable; the cipher given to [`Link::open_frame`] decrypts the rest.
+    pub readable: usize,
+}
+
+/// A packet whose headers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sealed {
+    /// Where the frame begins.
+    pub start: usize,
+    /// From where on it is still to be encrypted with the cipher given, if it is.
+    pub clear_from: Option<usize>,
+}
+
+/// Octets that a link puts before a packet at most: address, control and protocol (RFC 1661 §2,
+/// RFC 1662 §3.1), the coherency count of MPPE and the inner protocol (RFC 3078 §3.1).
+pub const SEAL_ROOM: usize = 8;
 
 /// Why a received frame was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -92,51 +126,87 @@ impl Link {
         now: Instant,
         frame: &'f mut [u8],
     ) -> Result<Received<'f>, Discard> {
+        let mut cipher = Rc4::new(&[]);
+        match self.open_frame(now, frame, &mut cipher)? {
+            Opened::Packet(packet) => {
+                if let Some(rest) = packet.octets.get_mut(packet.readable..) {
+                    cipher.apply(rest);
+                }
+                Ok(Received::Packet(packet.version, packet.octets))
+            }
+            Opened::Control => Ok(Received::Control),
+        }
+    }
+
+    /// As [`receive`](Self::receive), but most of an encrypted packet may be left to be decrypted with
+    /// `cipher`: several at a time are faster than one after the other.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn open_frame<'f>(
+        &mut self,
+        now: Instant,
+        frame: &'f mut [u8],
+        cipher: &mut Rc4,
+    ) -> Result<Opened<'f>, Discard> {
         self.keepalive.heard();
         let (_, protocol, information) = Encapsulation::split(frame)?;
         let start = frame.len() - information.len();
         let version = match protocol {
             Protocol::IPV4 => IpVersion::V4,
             Protocol::IPV6 => IpVersion::V6,
-            Protocol::COMPRESSED_DATAGRAM => return self.decrypt(now, &mut frame[start..]),
+            Protocol::COMPRESSED_DATAGRAM => return self.decrypt(now, &mut frame[start..], cipher),
             _ => {
                 self.handle_control(now, protocol, information)?;
-                return Ok(Received::Control);
+                return Ok(Opened::Control);
             }
         };
         if !self.encryption.allows_clear() {
             return Err(Discard::ClearText);
         }
-        self.deliver(version, &mut frame[start..])
+        let readable = information.len();
+        self.deliver(version, &mut frame[start..], readable)
     }
 
-    fn decrypt<'f>(&mut self, now: Instant, octets: &'f mut [u8]) -> Result<Received<'f>, Discard> {
+    fn decrypt<'f>(
+        &mut self,
+        now: Instant,
+        octets: &'f mut [u8],
+        cipher: &mut Rc4,
+    ) -> Result<Opened<'f>, Discard> {
         let Some(receiver) = &mut self.encryption.receiver else {
             return Err(Discard::Unexpected);
         };
-        let plain = match receiver.decrypt(octets) {
-            Ok(plain) => plain,
+        let opening = match receiver.begin(octets, cipher) {
+            Ok(opening) => opening,
             Err(reject) => {
                 self.request_reset(now);
                 return Err(Discard::Undecryptable(reject));
             }
         };
-        let (_, protocol, packet) = split_protocol(plain)?;
-        let start = plain.len() - packet.len();
-        match protocol {
-            Protocol::IPV4 => self.deliver(IpVersion::V4, &mut plain[start..]),
-            Protocol::IPV6 => self.deliver(IpVersion::V6, &mut plain[start..]),
-            _ => Err(Discard::UnknownProtocol),
-        }
+        let (_, protocol, packet) = split_protocol(opening.octets)?;
+        let start = opening.octets.len() - packet.len();
+        let readable = opening.decrypted.saturating_sub(start);
+        let version = match protocol {
+            Protocol::IPV4 => IpVersion::V4,
+            Protocol::IPV6 => IpVersion::V6,
+            _ => return Err(Discard::UnknownProtocol),
+        };
+        self.deliver(version, &mut opening.octets[start..], readable)
     }
 
     fn deliver<'f>(
         &self,
         version: IpVersion,
-        packet: &'f mut [u8],
-    ) -> Result<Received<'f>, Discard> {
+        octets: &'f mut [u8],
+        readable: usize,
+    ) -> Result<Opened<'f>, Discard> {
         if self.is_up(version) {
-            Ok(Received::Packet(version, packet))
+            Ok(Opened::Packet(OpenedPacket {
+                version,
+                octets,
+                readable,
+            }))
         } else {
             Err(Discard::Unexpected)
         }
@@ -160,34 +230,65 @@ impl Link {
         packet: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), SealError> {
+        let mut cipher = Rc4::new(&[]);
+        let mut octets = [&[0; SEAL_ROOM], packet].concat();
+        let sealed = self.seal_in_place(version, &mut octets, SEAL_ROOM, &mut cipher)?;
+        if let Some(clear_from) = sealed.clear_from {
+            cipher.apply(&mut octets[clear_from..]);
+        }
+        out.extend_from_slice(&octets[sealed.start..]);
+        Ok(())
+    }
+
+    /// Makes a frame of the network-layer packet `octets[start..]`, in the at least [`SEAL_ROOM`] octets
+    /// before it. Where the link is encrypted, it may be left to the caller to encrypt the packet with
+    /// `cipher`: several at a time are faster than one after the other. Frames have to be sent in the
+    /// order in which they were made.
+    ///
+    /// # Errors
+    /// [`SealError`] where the packet cannot be sent; it is as it was.
+    ///
+    /// # Panics
+    /// Where there is less room.
+    pub fn seal_in_place(
+        &mut self,
+        version: IpVersion,
+        octets: &mut [u8],
+        start: usize,
+        cipher: &mut Rc4,
+    ) -> Result<Sealed, SealError> {
         if !self.is_up(version) {
             return Err(SealError::NotUp);
         }
         let mtu = self.mtu();
-        if packet.len() > usize::from(mtu) {
+        if octets.len() - start > usize::from(mtu) {
             return Err(SealError::TooBig { mtu });
         }
         let Some(sender) = &mut self.encryption.sender else {
             if !self.encryption.allows_clear() {
                 return Err(SealError::NoEncryption);
             }
-            out.extend_from_slice(self.agreed.send.header(version.protocol()).as_ref());
-            out.extend_from_slice(packet);
-            return Ok(());
+            let header = self.agreed.send.header(version.protocol());
+            return Ok(Sealed {
+                start: put_before(octets, start, header.as_ref()),
+                clear_from: None,
+            });
         };
-        out.extend_from_slice(
-            self.agreed
-                .send
-                .header(Protocol::COMPRESSED_DATAGRAM)
-                .as_ref(),
-        );
-        let header = out.len();
         // The inner protocol field is written in full: some peers do not decompress it there.
-        let [high, low] = version.protocol().0.to_be_bytes();
-        out.extend_from_slice(&[0, 0, high, low]);
-        out.extend_from_slice(packet);
-        let coherency = sender.encrypt(&mut out[header + 2..]);
-        out[header..header + 2].copy_from_slice(&coherency.to_be_bytes());
-        Ok(())
+        let inner = put_before(octets, start, &version.protocol().0.to_be_bytes());
+        let begun = sender.begin(&mut octets[inner..], cipher);
+        let header = self.agreed.send.header(Protocol::COMPRESSED_DATAGRAM);
+        let start = put_before(octets, inner, &begun.header.to_be_bytes());
+        Ok(Sealed {
+            start: put_before(octets, start, header.as_ref()),
+            clear_from: begun.pending.then_some(inner),
+        })
     }
+}
+
+/// Writes a header that ends at `end`, and gives its start.
+fn put_before(octets: &mut [u8], end: usize, header: &[u8]) -> usize {
+    let start = end - header.len();
+    octets[start..end].copy_from_slice(header);
+    start
 }

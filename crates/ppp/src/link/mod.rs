@@ -31,7 +31,7 @@ mod network;
 mod reason;
 
 pub use config::{EchoConfig, LinkConfig, Role};
-pub use data::{Discard, IpVersion, Received, SealError};
+pub use data::{Discard, IpVersion, Opened, OpenedPacket, Received, SEAL_ROOM, SealError, Sealed};
 pub use reason::{CloseReason, Farewell, NoEncryption};
 
 use encryption::Encryption;

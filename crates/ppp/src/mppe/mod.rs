@@ -21,8 +21,8 @@ mod stateless;
 mod tests;
 
 pub use plaintext::is_mppe_payload_protocol;
-pub use receiver::{Receiver, ReceiverConfig, Reject};
-pub use sender::Sender;
+pub use receiver::{Opening, Receiver, ReceiverConfig, Reject};
+pub use sender::{Begun, Sender};
 
 /// How often the session key changes (RFC 3078 §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

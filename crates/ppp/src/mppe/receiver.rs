@@ -64,6 +64,15 @@ pub enum Reject {
     AwaitingFlush,
 }
 
+/// A packet whose plaintext has shown itself as such.
+#[derive(Debug)]
+pub struct Opening<'p> {
+    /// Everything behind the header: protocol field and information.
+    pub octets: &'p mut [u8],
+    /// Octets that are decrypted. The cipher given stands at the next one.
+    pub decrypted: usize,
+}
+
 /// Decrypts the packets of one direction.
 #[derive(Debug)]
 pub struct Receiver(State);
@@ -86,28 +95,49 @@ impl Receiver {
     }
 
     /// Decrypts a packet in place: two octets of header, then the encrypted octets. Gives the
-    /// plaintext, everything behind the header: protocol field and information. A compressed protocol
-    /// field is taken for IPv4 and IPv6.
+    /// plaintext, everything behind the header: protocol field and information.
     ///
-    /// A stateless packet without bit A is taken: older Linux peers leave it out on the first one.
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn decrypt<'p>(&mut self, packet: &'p mut [u8]) -> Result<&'p mut [u8], Reject> {
+        let mut cipher = Rc4::new(&[]);
+        let Opening { octets, decrypted } = self.begin(packet, &mut cipher)?;
+        if let Some(rest) = octets.get_mut(decrypted..) {
+            cipher.apply(rest);
+        }
+        Ok(octets)
+    }
+
+    /// Accepts a packet, and decrypts so much of it that its protocol is known. In stateless mode the
+    /// rest is left to the caller, so that several packets can be decrypted side by side.
+    ///
+    /// A compressed protocol field is taken for IPv4 and IPv6. A stateless packet without bit A is
+    /// taken: older Linux peers leave it out on the first one.
     ///
     /// # Errors
     /// [`Reject`] says why the packet is dropped; it and the state are then unchanged, but for keys
     /// made ahead of time.
-    pub fn decrypt<'p>(&mut self, packet: &'p mut [u8]) -> Result<&'p mut [u8], Reject> {
-        let ([high, low], data) = packet.split_first_chunk_mut().ok_or(Reject::TooShort)?;
+    pub fn begin<'p>(
+        &mut self,
+        packet: &'p mut [u8],
+        cipher: &mut Rc4,
+    ) -> Result<Opening<'p>, Reject> {
+        let ([high, low], octets) = packet.split_first_chunk_mut().ok_or(Reject::TooShort)?;
         let header = Header(u16::from_be_bytes([*high, *low]));
-        if data.is_empty() {
+        if octets.is_empty() {
             return Err(Reject::TooShort);
         }
         if !header.is_encrypted() {
             return Err(Reject::NotEncrypted);
         }
-        match &mut self.0 {
-            State::Stateless(state) => state.decrypt(header.coherency_count(), data)?,
-            State::Stateful(state) => state.decrypt(header, data)?,
-        }
-        Ok(data)
+        let decrypted = match &mut self.0 {
+            State::Stateless(state) => state.begin(header.coherency_count(), octets, cipher)?,
+            State::Stateful(state) => {
+                state.decrypt(header, octets)?;
+                octets.len()
+            }
+        };
+        Ok(Opening { octets, decrypted })
     }
 
     /// Tells whether a CCP Reset-Request is due: packets of stateful mode are missing, and none with
@@ -154,10 +184,16 @@ impl Trial {
         self.evidence == Some(Evidence::IpHeader)
     }
 
+    /// Decrypts the head of `data` and gives its length.
+    pub(super) fn commit(self, data: &mut [u8]) -> usize {
+        let (head, _) = data.split_at_mut(data.len().min(HEAD_LENGTH));
+        head.copy_from_slice(&self.head[..head.len()]);
+        head.len()
+    }
+
     /// Decrypts all of `data` with the cipher of the trial.
     pub(super) fn finish(self, cipher: &mut Rc4, data: &mut [u8]) {
-        let (head, rest) = data.split_at_mut(data.len().min(HEAD_LENGTH));
-        head.copy_from_slice(&self.head[..head.len()]);
-        cipher.apply(rest);
+        let head = self.commit(data);
+        cipher.apply(&mut data[head..]);
     }
 }

@@ -10,45 +10,77 @@ use super::{Mode, is_flag};
 #[derive(Debug)]
 pub struct Sender {
     keys: SessionKeys,
-    mode: Mode,
-    cipher: Rc4,
+    /// The key stream that goes on from packet to packet, in stateful mode.
+    stream: Option<Box<Rc4>>,
     /// Coherency count of the next packet.
     next_count: u16,
     flush: bool,
 }
 
+/// A packet whose header and key are settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Goes before the packet: bit A (FLUSHED), bit D (ENCRYPTED) and the coherency count.
+    pub header: u16,
+    /// Whether the packet is still to be encrypted with the cipher given.
+    pub pending: bool,
+}
+
 impl Sender {
     /// Starts with coherency count 0. `keys` are at the initial session key.
     pub fn new(keys: SessionKeys, mode: Mode) -> Self {
-        let cipher = Rc4::new(keys.current().octets());
+        let stream = match mode {
+            Mode::Stateless => None,
+            Mode::Stateful => Some(Box::new(Rc4::new(keys.current().octets()))),
+        };
         Self {
             keys,
-            mode,
-            cipher,
+            stream,
             next_count: 0,
             flush: false,
         }
     }
 
-    /// Encrypts protocol field and information in place and gives the header for the packet: bit A
-    /// (FLUSHED), bit D (ENCRYPTED) and the coherency count.
+    /// Encrypts protocol field and information in place and gives the header for the packet.
+    pub fn encrypt(&mut self, packet: &mut [u8]) -> u16 {
+        let mut cipher = Rc4::new(&[]);
+        let begun = self.begin(packet, &mut cipher);
+        if begun.pending {
+            cipher.apply(packet);
+        }
+        begun.header
+    }
+
+    /// Takes the next coherency count and key for a packet. In stateless mode it is left to the caller
+    /// to encrypt it with `cipher`, so that several packets can be encrypted side by side; in stateful
+    /// mode it is encrypted at once, and `cipher` is not touched.
     ///
     /// In stateful mode, bit A is set on "flag" packets too: their tables are new, and Linux drops
     /// those without it. It stays clear on the first packet, where Linux would take it for a key
     /// change.
-    pub fn encrypt(&mut self, packet: &mut [u8]) -> u16 {
+    pub fn begin(&mut self, packet: &mut [u8], cipher: &mut Rc4) -> Begun {
         if std::mem::take(&mut self.flush) {
             self.next_count |= 0x00ff;
         }
         let count = self.next_count;
+        self.next_count = (count + 1) & Header::COUNT;
         let mut header = Header::ENCRYPTED | count;
-        if self.mode == Mode::Stateless || is_flag(count) {
-            self.cipher.rekey(self.keys.change().octets());
+        let Some(stream) = &mut self.stream else {
+            self.keys.change_into(cipher);
+            return Begun {
+                header: header | Header::FLUSHED,
+                pending: true,
+            };
+        };
+        if is_flag(count) {
+            stream.rekey(self.keys.change().octets());
             header |= Header::FLUSHED;
         }
-        self.cipher.apply(packet);
-        self.next_count = (count + 1) & Header::COUNT;
-        header
+        stream.apply(packet);
+        Begun {
+            header,
+            pending: false,
+        }
     }
 
     /// Answers a CCP Reset-Request: the next packet will have new tables and the FLUSHED bit.
@@ -61,6 +93,6 @@ impl Sender {
     /// A peer that is not discarding packets may drop that one for its gap and ask again, so the
     /// caller ignores requests that follow an answered one within a round trip.
     pub fn flush(&mut self) {
-        self.flush = self.mode == Mode::Stateful;
+        self.flush = self.stream.is_some();
     }
 }

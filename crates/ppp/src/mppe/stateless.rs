@@ -23,9 +23,8 @@ pub(super) struct Stateless {
     /// Position of the newest packet accepted, 0 before the first.
     newest: u64,
     /// Unused keys of the positions `newest - late_window ..= newest + max_jump`, each at its position
-    /// modulo the length.
+    /// modulo the length; empty until there is the first one.
     window: Box<[Option<SessionKey>]>,
-    cipher: Rc4,
     catch_up: Option<Box<CatchUp>>,
 }
 
@@ -36,29 +35,38 @@ pub(super) const fn count_at(position: u64) -> u16 {
 
 impl Stateless {
     pub(super) fn new(keys: SessionKeys, config: ReceiverConfig) -> Self {
-        let length = usize::from(config.late_window) + usize::from(config.max_jump) + 1;
         Self {
             config,
             keys,
             made: 0,
             newest: 0,
-            window: (0..length).map(|_| None).collect(),
-            cipher: Rc4::new(&[]),
+            window: Box::default(),
             catch_up: None,
         }
     }
 
-    pub(super) fn decrypt(&mut self, count: u16, data: &mut [u8]) -> Result<(), Reject> {
-        let result = self.decrypt_in_window(count, data);
-        match result {
-            Ok(()) => self.catch_up = None,
-            Err(_) if self.catch_up(count, data) => return Ok(()),
-            Err(_) => {}
+    /// Accepts a packet and decrypts its head; gives the length of that. `cipher` stands behind it.
+    pub(super) fn begin(
+        &mut self,
+        count: u16,
+        data: &mut [u8],
+        cipher: &mut Rc4,
+    ) -> Result<usize, Reject> {
+        match self.begin_in_window(count, data, cipher) {
+            Ok(head) => {
+                self.catch_up = None;
+                Ok(head)
+            }
+            Err(reject) => self.catch_up(count, data, cipher).ok_or(reject),
         }
-        result
     }
 
-    fn decrypt_in_window(&mut self, count: u16, data: &mut [u8]) -> Result<(), Reject> {
+    fn begin_in_window(
+        &mut self,
+        count: u16,
+        data: &mut [u8],
+        cipher: &mut Rc4,
+    ) -> Result<usize, Reject> {
         let newest = count_at(self.newest);
         let (ahead, behind) = (distance(newest, count), distance(count, newest));
         if behind <= self.config.late_window {
@@ -66,13 +74,17 @@ impl Stateless {
                 .newest
                 .checked_sub(u64::from(behind))
                 .ok_or(Reject::Late)?;
-            self.try_key(position, 0, data)
+            self.try_kept(position, 0, data, cipher)
         } else if ahead <= self.config.max_jump {
             let position = self.newest + u64::from(ahead);
-            self.make_keys_up_to(position);
-            self.try_key(position, ahead, data)?;
+            let head = if position > self.made {
+                self.make_keys_before(position);
+                self.try_next(ahead, data, cipher)?
+            } else {
+                self.try_kept(position, ahead, data, cipher)?
+            };
             self.newest = position;
-            Ok(())
+            Ok(head)
         } else if ahead <= Header::COUNT / 2 + 1 {
             Err(Reject::TooFarAhead)
         } else {
@@ -80,52 +92,89 @@ impl Stateless {
         }
     }
 
-    fn make_keys_up_to(&mut self, position: u64) {
-        while self.made < position {
+    /// Makes the keys of packets that are missing.
+    fn make_keys_before(&mut self, position: u64) {
+        while self.made + 1 < position {
             self.made += 1;
-            let slot = self.slot(self.made);
-            self.window[slot] = Some(self.keys.change().clone());
+            let key = self.keys.change().clone();
+            self.keep(self.made, key);
         }
+    }
+
+    /// Decrypts with the key behind the last one made, which is kept if it does not fit.
+    fn try_next(&mut self, ahead: u16, data: &mut [u8], cipher: &mut Rc4) -> Result<usize, Reject> {
+        self.keys.change_into(cipher);
+        self.made += 1;
+        let trial = Trial::new(cipher, data);
+        if !trial.reaches(ahead, &self.config) {
+            self.keep(self.made, self.keys.current().clone());
+            return Err(Reject::BadProtocol);
+        }
+        self.forget(self.made);
+        Ok(trial.commit(data))
     }
 
     /// Decrypts with the key kept for a position, which is then used up.
-    fn try_key(&mut self, position: u64, ahead: u16, data: &mut [u8]) -> Result<(), Reject> {
-        let slot = self.slot(position);
-        let key = self.window[slot].as_ref().ok_or(Reject::Late)?;
-        let trial = Trial::with_key(&mut self.cipher, key, data);
+    fn try_kept(
+        &mut self,
+        position: u64,
+        ahead: u16,
+        data: &mut [u8],
+        cipher: &mut Rc4,
+    ) -> Result<usize, Reject> {
+        let kept = self.window.get(self.slot(position));
+        let key = kept.and_then(Option::as_ref).ok_or(Reject::Late)?;
+        let trial = Trial::with_key(cipher, key, data);
         if !trial.reaches(ahead, &self.config) {
             return Err(Reject::BadProtocol);
         }
-        trial.finish(&mut self.cipher, data);
-        self.window[slot] = None;
-        Ok(())
+        self.forget(position);
+        Ok(trial.commit(data))
+    }
+
+    fn keep(&mut self, position: u64, key: SessionKey) {
+        if self.window.is_empty() {
+            self.window = (0..self.length()).map(|_| None).collect();
+        }
+        let slot = self.slot(position);
+        self.window[slot] = Some(key);
+    }
+
+    fn forget(&mut self, position: u64) {
+        let slot = self.slot(position);
+        if let Some(kept) = self.window.get_mut(slot) {
+            *kept = None;
+        }
+    }
+
+    fn length(&self) -> usize {
+        usize::from(self.config.late_window) + usize::from(self.config.max_jump) + 1
     }
 
     fn slot(&self, position: u64) -> usize {
-        (position % self.window.len() as u64) as usize
+        (position % self.length() as u64) as usize
     }
 
     /// Searches on for the key of a packet that no key of the window decrypts.
-    fn catch_up(&mut self, count: u16, data: &mut [u8]) -> bool {
+    fn catch_up(&mut self, count: u16, data: &mut [u8], cipher: &mut Rc4) -> Option<usize> {
         let search = self
             .catch_up
             .get_or_insert_with(|| Box::new(CatchUp::new(self.keys.clone(), self.made, count)));
-        let cipher = &mut self.cipher;
-        let Some(trial) = search.find(count, |key| {
+        let found = search.find(count, |key| {
             Some(Trial::with_key(cipher, key, data)).filter(Trial::is_ip)
-        }) else {
+        });
+        let Some(trial) = found else {
             if search.is_exhausted() {
                 self.catch_up = None;
             }
-            return false;
+            return None;
         };
-        trial.finish(&mut self.cipher, data);
         if let Some(found) = self.catch_up.take() {
             (self.keys, self.made) = found.into_keys();
             self.newest = self.made;
             self.window.fill(None);
         }
-        true
+        Some(trial.commit(data))
     }
 }
 

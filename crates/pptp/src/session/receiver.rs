@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::reorder::Reorder;
 use super::sequence::{Arrival, Place, Sequence, distance};
-use super::{Discard, SessionConfig, Stats};
+use super::{Discard, Payload, SessionConfig, Stats};
 
 /// Bounds the work that a single packet can cause.
 const LARGEST_JUMP: u32 = 4096;
@@ -35,15 +35,19 @@ impl Receiver {
         self.highest
     }
 
+    pub(super) const fn is_holding(&self) -> bool {
+        !self.reorder.is_empty()
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.reorder.deadline()
     }
 
     /// Takes a payload, and hands on what is now in order.
-    pub(super) fn receive<F: FnMut(&mut [u8])>(
+    pub(super) fn receive<'p, F: FnMut(Payload<'p, '_>)>(
         &mut self,
         now: Instant,
-        (sequence, payload): (u32, &mut [u8]),
+        (sequence, payload): (u32, &'p mut [u8]),
         out: &mut Delivery<'_, F>,
     ) -> Result<(), Discard> {
         match self.sequence.place(sequence) {
@@ -63,7 +67,7 @@ impl Receiver {
     }
 
     /// Gives up what has been missing for too long.
-    pub(super) fn handle_timeout<F: FnMut(&mut [u8])>(
+    pub(super) fn handle_timeout<'p, F: FnMut(Payload<'p, '_>)>(
         &mut self,
         now: Instant,
         out: &mut Delivery<'_, F>,
@@ -78,19 +82,23 @@ impl Receiver {
         }
     }
 
-    fn deliver_next<F: FnMut(&mut [u8])>(&mut self, payload: &mut [u8], out: &mut Delivery<'_, F>) {
+    fn deliver_next<'p, F: FnMut(Payload<'p, '_>)>(
+        &mut self,
+        payload: &'p mut [u8],
+        out: &mut Delivery<'_, F>,
+    ) {
         self.sequence.advance(Arrival::Received);
-        out.deliver(payload);
+        out.deliver(Payload::Received(payload));
         if !self.reorder.is_empty() {
             self.deliver_run(out);
         }
     }
 
-    fn ahead<F: FnMut(&mut [u8])>(
+    fn ahead<'p, F: FnMut(Payload<'p, '_>)>(
         &mut self,
         now: Instant,
         (sequence, missing): (u32, u32),
-        payload: &mut [u8],
+        payload: &'p mut [u8],
         out: &mut Delivery<'_, F>,
     ) {
         let keep = if self.reorder.has_room(payload) {
@@ -113,10 +121,10 @@ impl Receiver {
     }
 
     /// Hands on what is held, and goes on from `sequence`.
-    fn resynchronize<F: FnMut(&mut [u8])>(
+    fn resynchronize<'p, F: FnMut(Payload<'p, '_>)>(
         &mut self,
         sequence: u32,
-        payload: &mut [u8],
+        payload: &'p mut [u8],
         out: &mut Delivery<'_, F>,
     ) {
         while !self.reorder.is_empty() {
@@ -129,13 +137,13 @@ impl Receiver {
     }
 
     /// Hands on what is held from the expected number to the next missing one.
-    fn deliver_run<F: FnMut(&mut [u8])>(&mut self, out: &mut Delivery<'_, F>) {
+    fn deliver_run<'p, F: FnMut(Payload<'p, '_>)>(&mut self, out: &mut Delivery<'_, F>) {
         while self.deliver_held(out) {}
         self.reorder.restart_wait();
     }
 
     /// Goes on by one number, received or not, and tells which.
-    fn pass_one<F: FnMut(&mut [u8])>(&mut self, out: &mut Delivery<'_, F>) -> bool {
+    fn pass_one<'p, F: FnMut(Payload<'p, '_>)>(&mut self, out: &mut Delivery<'_, F>) -> bool {
         let received = self.deliver_held(out);
         if !received {
             self.sequence.advance(Arrival::Lost);
@@ -144,13 +152,13 @@ impl Receiver {
         received
     }
 
-    fn deliver_held<F: FnMut(&mut [u8])>(&mut self, out: &mut Delivery<'_, F>) -> bool {
+    fn deliver_held<'p, F: FnMut(Payload<'p, '_>)>(&mut self, out: &mut Delivery<'_, F>) -> bool {
         let next = self.sequence.next_or(0);
         let Some(mut payload) = self.reorder.take(next) else {
             return false;
         };
         self.sequence.advance(Arrival::Received);
-        out.deliver(&mut payload);
+        out.deliver(Payload::Held(&mut payload));
         self.reorder.recycle(payload);
         true
     }
@@ -162,11 +170,14 @@ pub(super) struct Delivery<'a, F> {
     pub(super) deliver: F,
 }
 
-impl<F: FnMut(&mut [u8])> Delivery<'_, F> {
-    fn deliver(&mut self, payload: &mut [u8]) {
+impl<F> Delivery<'_, F> {
+    fn deliver<'p>(&mut self, payload: Payload<'p, '_>)
+    where
+        F: FnMut(Payload<'p, '_>),
+    {
         // RFC 2637 §4.1: only a payload has a number, but some packet may have one without it.
         if !payload.is_empty() {
-            self.stats.delivered(payload);
+            self.stats.delivered(&payload);
             (self.deliver)(payload);
         }
     }

@@ -31,7 +31,7 @@ fn receive(session: &mut Session, now: Instant, sequences: &[u32]) -> Vec<u32> {
     let mut delivered = Vec::new();
     for sequence in sequences {
         let mut packet = data(*sequence, &sequence.to_be_bytes());
-        let _ = session.receive(now, &mut packet, |payload| delivered.push(number(payload)));
+        let _ = session.receive(now, &mut packet, |payload| delivered.push(number(&payload)));
     }
     delivered
 }
