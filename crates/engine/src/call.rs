@@ -1,20 +1,24 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
+use adit_crypto::rc4::Rc4;
 use adit_ip::{fragment, icmp, mss};
-use adit_ppp::link::{Discard, IpVersion, Link, Received, SealError};
+use adit_ppp::link::{Discard, IpVersion, Link, Opened, SealError};
 use adit_ppp::{Ipv4Network, Ipv6Network};
+use adit_pptp::session::Payload;
 use adit_pptp::{CallHandle, Session};
 use adit_wire::frame::Described;
-use adit_wire::gre::MAX_HEADER_LENGTH;
 use adit_wire::ppp::{Encapsulation, Protocol};
 use ipnet::Ipv6Net;
 use tracing::{Span, debug, trace};
 
 use crate::advertise::Advertiser;
+use crate::burst::{Burst, Placed, Slot};
 use crate::config::SourceCheck;
 use crate::endpoint::Sink;
 use crate::event::{CallEnd, CallKey, CallReport, ConnectionId, Path};
+use crate::opening::Accepted;
+use crate::rate::Buckets;
 use crate::router::{is_link_local, upper_half};
 use crate::timers::Armed;
 
@@ -43,6 +47,8 @@ pub struct CallCounters {
     pub too_big: u64,
     /// Packets to the peer dropped because the link was not up.
     pub not_up: u64,
+    /// Packets in either direction dropped because the call has a rate limit.
+    pub rate_limited: u64,
 }
 
 /// One call: its GRE session, its PPP link and what passes through them.
@@ -63,6 +69,8 @@ pub(crate) struct Call {
     /// Why the link closed, once it has.
     pub(crate) ending: Option<CallEnd>,
     pub(crate) counters: CallCounters,
+    /// The rate limits, if it has any.
+    pub(crate) buckets: Option<Box<Buckets>>,
 }
 
 /// What the data path needs to know of the endpoint.
@@ -93,7 +101,7 @@ impl Call {
     }
 
     /// The session, and where the frames that it delivers go.
-    fn parts(&mut self, policy: DataPolicy) -> (&mut Session, Inner<'_>) {
+    fn parts<'p>(&mut self, policy: DataPolicy) -> (&mut Session, Inner<'_, 'p>) {
         let inner = Inner {
             key: self.key,
             link: &mut self.link,
@@ -103,29 +111,53 @@ impl Call {
             advertiser: &self.advertiser,
             span: &self.span,
             counters: &mut self.counters,
+            buckets: self.buckets.as_deref_mut(),
             policy,
+            accepted: None,
             reply: None,
         };
         (&mut self.session, inner)
     }
 
-    /// A GRE packet from the peer.
-    pub(crate) fn receive(
+    /// A GRE packet from the peer. Gives the inner packet that it has brought, unless that was
+    /// delivered together with others that had waited for it.
+    pub(crate) fn receive<'p>(
         &mut self,
         now: Instant,
-        packet: &mut [u8],
+        packet: &'p mut [u8],
         policy: DataPolicy,
+        cipher: &mut Rc4,
         sink: &mut impl Sink,
-    ) {
+    ) -> Option<Accepted<'p>> {
+        let in_order = !self.session.is_holding();
         let (session, mut inner) = self.parts(policy);
-        let result = session.receive(now, packet, |frame| inner.frame(now, frame, sink));
-        let reply = inner.reply.take();
+        let result = session.receive(now, packet, |payload| match payload {
+            Payload::Received(frame) if in_order => {
+                inner.accepted = inner.open(now, frame, cipher);
+            }
+            Payload::Received(frame) => inner.frame(now, frame, cipher, sink),
+            Payload::Held(frame) => inner.frame(now, frame, cipher, sink),
+        });
+        let (accepted, reply) = (inner.accepted, inner.reply);
         if let Err(discard) = result {
             trace!(parent: &self.span, %discard, "dropped a GRE packet");
         }
-        if let Some(advertisement) = reply {
-            self.send(now, &advertisement, &mut Vec::new(), sink);
-        }
+        self.advertise(now, reply, sink);
+        accepted
+    }
+
+    /// An inner packet that was accepted and is decrypted now.
+    pub(crate) fn deliver(
+        &mut self,
+        now: Instant,
+        packet: Accepted<'_>,
+        policy: DataPolicy,
+        sink: &mut impl Sink,
+    ) {
+        let (_, mut inner) = self.parts(policy);
+        inner.deliver(now, packet, sink);
+        let reply = inner.reply;
+        self.advertise(now, reply, sink);
     }
 
     /// What is due: held packets, acknowledgments, the link's timers, advertisements.
@@ -133,58 +165,103 @@ impl Call {
         &mut self,
         now: Instant,
         policy: DataPolicy,
+        cipher: &mut Rc4,
         sink: &mut impl Sink,
     ) {
         let (session, mut inner) = self.parts(policy);
-        session.handle_timeout(now, |frame| inner.frame(now, frame, sink));
-        let reply = inner.reply.take();
+        session.handle_timeout(now, |frame| inner.frame(now, frame, cipher, sink));
+        let reply = inner.reply;
         self.link.handle_timeout(now);
         let unasked = self.advertiser.poll(now, self.link.mtu());
-        for advertisement in reply.into_iter().chain(unasked) {
-            self.send(now, &advertisement, &mut Vec::new(), sink);
-        }
+        self.advertise(now, reply, sink);
+        self.advertise(now, unasked, sink);
         self.acknowledge(now, sink);
     }
 
     /// Sends an acknowledgment that can wait no longer.
-    pub(crate) fn acknowledge(&mut self, now: Instant, sink: &mut impl Sink) {
+    fn acknowledge(&mut self, now: Instant, sink: &mut impl Sink) {
         if let Some(header) = self.session.poll_transmit(now) {
-            sink.gre(&self.path, header.encode().as_octets());
+            sink.burst().push(self.path, header.encode().as_octets());
         }
     }
 
-    /// An inner packet for the peer; `out` is room that is used again.
+    /// The inner packet for the peer that is in the next place of the burst.
     pub(crate) fn transmit(
         &mut self,
         now: Instant,
-        packet: &mut [u8],
+        length: usize,
         policy: DataPolicy,
-        out: &mut Vec<u8>,
         sink: &mut impl Sink,
     ) {
-        if policy.clamp_mss {
+        let burst = sink.burst();
+        if policy.clamp_mss
+            && let Some(packet) = burst.room().get_mut(..length)
+        {
             mss::clamp(packet, self.link.mtu());
         }
-        if let Some(SealError::TooBig { mtu }) = self.send(now, packet, out, sink) {
-            self.too_big(now, packet, mtu, out, sink);
+        if let Some(SealError::TooBig { mtu }) = self.send(now, length, burst)
+            && let Some(packet) = sink.burst().room().get(..length)
+        {
+            let packet = packet.to_vec();
+            self.too_big(now, &packet, mtu, sink);
         }
     }
 
-    fn send(
-        &mut self,
-        now: Instant,
-        packet: &[u8],
-        out: &mut Vec<u8>,
-        sink: &mut impl Sink,
-    ) -> Option<SealError> {
-        let version = IpVersion::of(packet)?;
-        out.clear();
-        out.resize(MAX_HEADER_LENGTH, 0);
-        match self.link.seal(version, packet, out) {
-            Ok(()) => {
+    /// A packet that is longer than any link carries.
+    pub(crate) fn transmit_long(&mut self, now: Instant, packet: &[u8], sink: &mut impl Sink) {
+        match IpVersion::of(packet) {
+            Some(version) if self.link.is_up(version) => {
+                self.counters.too_big += 1;
+                self.too_big(now, packet, self.link.mtu(), sink);
+            }
+            Some(_) => self.counters.not_up += 1,
+            None => {}
+        }
+    }
+
+    /// Sends a packet of our own.
+    fn send_copy(&mut self, now: Instant, packet: &[u8], sink: &mut impl Sink) {
+        let burst = sink.burst();
+        if let Some(room) = burst.room().get_mut(..packet.len()) {
+            room.copy_from_slice(packet);
+            self.send(now, packet.len(), burst);
+        }
+    }
+
+    fn advertise(&mut self, now: Instant, advertisement: Option<Vec<u8>>, sink: &mut impl Sink) {
+        if let Some(advertisement) = advertisement {
+            self.send_copy(now, &advertisement, sink);
+        }
+    }
+
+    /// Seals the inner packet in the next place of the burst, which takes it in.
+    fn send(&mut self, now: Instant, length: usize, burst: &mut Burst) -> Option<SealError> {
+        let mut slot = burst.slot(length)?;
+        let version = IpVersion::of(slot.packet())?;
+        let buckets = self.buckets.as_deref_mut();
+        if let Some(bucket) = buckets.and_then(|it| it.to_peer.as_mut())
+            && !bucket.admit(now, length)
+        {
+            self.counters.rate_limited += 1;
+            return None;
+        }
+        match self
+            .link
+            .seal_in_place(version, slot.octets, Slot::START, slot.cipher)
+        {
+            Ok(sealed) => {
                 self.counters.sent_packets += 1;
-                self.counters.sent_octets += packet.len() as u64;
-                self.emit(now, out, sink);
+                self.counters.sent_octets += length as u64;
+                let end = slot.octets.len();
+                let payload = u16::try_from(end - sealed.start).unwrap_or(u16::MAX);
+                let header = self.session.header(now, payload).encode();
+                let start = slot.put_before(sealed.start, header.as_octets());
+                burst.commit(Placed {
+                    path: self.path,
+                    start,
+                    end,
+                    clear_from: sealed.clear_from,
+                });
                 None
             }
             Err(error @ SealError::TooBig { .. }) => {
@@ -198,31 +275,12 @@ impl Call {
         }
     }
 
-    /// Puts the GRE header in front of the frame that begins behind its room in `out`.
-    pub(crate) fn emit(&mut self, now: Instant, out: &mut [u8], sink: &mut impl Sink) {
-        let Ok(length) = u16::try_from(out.len() - MAX_HEADER_LENGTH) else {
-            return;
-        };
-        let header = self.session.header(now, length).encode();
-        let header = header.as_octets();
-        let start = MAX_HEADER_LENGTH - header.len();
-        out[start..MAX_HEADER_LENGTH].copy_from_slice(header);
-        sink.gre(&self.path, &out[start..]);
-    }
-
     /// A packet that is longer than the link carries: in fragments where its sender allows it, else
     /// the sender is told.
-    fn too_big(
-        &mut self,
-        now: Instant,
-        packet: &mut [u8],
-        mtu: u16,
-        out: &mut Vec<u8>,
-        sink: &mut impl Sink,
-    ) {
+    fn too_big(&mut self, now: Instant, packet: &[u8], mtu: u16, sink: &mut impl Sink) {
         let mut scratch = Vec::new();
         let split = fragment::split(packet, mtu, &mut scratch, |piece| {
-            self.send(now, piece, out, sink);
+            self.send_copy(now, piece, sink);
         });
         if split.is_ok() {
             return;
@@ -236,7 +294,7 @@ impl Call {
 }
 
 /// The parts of a call that frames from the session go to.
-struct Inner<'a> {
+struct Inner<'a, 'p> {
     key: CallKey,
     link: &'a mut Link,
     ipv4: Option<Ipv4Network>,
@@ -245,40 +303,76 @@ struct Inner<'a> {
     advertiser: &'a Advertiser,
     span: &'a Span,
     counters: &'a mut CallCounters,
+    buckets: Option<&'a mut Buckets>,
     policy: DataPolicy,
+    /// The packet that can be decrypted together with others.
+    accepted: Option<Accepted<'p>>,
     /// An advertisement that the peer asked for.
     reply: Option<Vec<u8>>,
 }
 
-impl Inner<'_> {
-    fn frame(&mut self, now: Instant, frame: &mut [u8], sink: &mut impl Sink) {
+impl Inner<'_, '_> {
+    /// A frame by itself.
+    fn frame(&mut self, now: Instant, frame: &mut [u8], cipher: &mut Rc4, sink: &mut impl Sink) {
+        if let Some(mut packet) = self.open(now, frame, cipher) {
+            packet.complete(cipher);
+            self.deliver(now, packet, sink);
+        }
+    }
+
+    /// Has the link look at a frame, and gives the inner packet if it is one.
+    fn open<'f>(
+        &mut self,
+        now: Instant,
+        frame: &'f mut [u8],
+        cipher: &mut Rc4,
+    ) -> Option<Accepted<'f>> {
         let _entered = is_control(frame).then(|| {
             let entered = self.span.enter();
             debug!("received {}", Described(frame));
             entered
         });
-        let mtu = self.link.mtu();
-        let packet = match self.link.receive(now, frame) {
+        match self.link.open_frame(now, frame, cipher) {
             // The frame before this one may have brought the network up, but the owner is told of
             // that only once all of them are through.
-            Ok(Received::Packet(version, _)) if !self.is_announced(version) => {
-                return self.count(Discard::Unexpected);
+            Ok(Opened::Packet(packet)) if !self.is_announced(packet.version) => {
+                self.count(Discard::Unexpected);
+                None
             }
             // Whoever gets it goes by its first four bits.
-            Ok(Received::Packet(version, packet)) if IpVersion::of(packet) != Some(version) => {
+            Ok(Opened::Packet(packet)) if IpVersion::of(packet.octets) != Some(packet.version) => {
                 self.counters.malformed += 1;
-                return;
+                None
             }
-            Ok(Received::Packet(_, packet)) => packet,
-            Ok(Received::Control) => return,
-            Err(discard) => return self.count(discard),
-        };
+            Ok(Opened::Packet(packet)) => Some(Accepted::new(self.key, packet)),
+            Ok(Opened::Control) => None,
+            Err(discard) => {
+                self.count(discard);
+                None
+            }
+        }
+    }
+
+    /// An inner packet on its way to the network.
+    fn deliver(&mut self, now: Instant, accepted: Accepted<'_>, sink: &mut impl Sink) {
+        let packet = accepted.octets;
+        if !self.is_announced(accepted.version) {
+            return self.count(Discard::Unexpected);
+        }
+        let mtu = self.link.mtu();
         if let Some(answer) = self.advertiser.answer(packet, mtu) {
             self.reply = Some(answer);
             return;
         }
         if self.policy.source_check == SourceCheck::Assigned && !self.is_own(packet) {
             self.counters.foreign_source += 1;
+            return;
+        }
+        let buckets = self.buckets.as_deref_mut();
+        if let Some(bucket) = buckets.and_then(|it| it.from_peer.as_mut())
+            && !bucket.admit(now, packet.len())
+        {
+            self.counters.rate_limited += 1;
             return;
         }
         if self.policy.clamp_mss {

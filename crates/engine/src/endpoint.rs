@@ -1,7 +1,8 @@
 mod control;
 mod links;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,21 +15,44 @@ use adit_wire::gre::{Header, MAX_HEADER_LENGTH};
 use tracing::info_span;
 use zeroize::Zeroizing;
 
+use crate::burst::Burst;
 use crate::call::{Call, DataPolicy};
 use crate::config::{Dial, EndpointConfig};
 use crate::connection::{Connection, Purpose};
 use crate::event::{Answer, CallKey, CallReport, ConnectionId, Output, Path};
+use crate::opening::{Ciphers, Opening};
+use crate::rate::{Buckets, RateLimits};
 use crate::router::{Destination, Router};
 use crate::shard::Places;
 use crate::timers::{Armed, Timers};
 
-/// Where packets go that leave an endpoint. Both calls are made from within the endpoint, so they
-/// should do no more than put the packet into a batch.
+/// Where packets go that leave an endpoint. Both are called from within the endpoint, so they should do
+/// no more than sort the packets into batches.
 pub trait Sink {
-    /// A GRE packet for the peer, from the GRE header on.
-    fn gre(&mut self, path: &Path, packet: &[u8]);
+    /// Packets for peers. There is room for one more: a full burst is sent before.
+    fn burst(&mut self) -> &mut Burst;
     /// An inner IP packet from a call's peer.
     fn network(&mut self, call: CallKey, packet: &mut [u8]);
+}
+
+/// A GRE packet that has come.
+#[derive(Debug)]
+pub struct Incoming<'p> {
+    /// From where. One from another address than the call's peer is dropped, unless this is `None`,
+    /// which says that addresses are not to be trusted either way.
+    pub source: Option<IpAddr>,
+    /// The packet from the GRE header on; it is decrypted in place.
+    pub octets: &'p mut [u8],
+}
+
+impl<'p> Incoming<'p> {
+    /// A packet whose source address has to be that of its call's peer.
+    pub const fn new(source: IpAddr, octets: &'p mut [u8]) -> Self {
+        Self {
+            source: Some(source),
+            octets,
+        }
+    }
 }
 
 /// Many control connections and their calls.
@@ -42,7 +66,7 @@ pub struct Endpoint {
     entropy: Arc<dyn Entropy>,
     connections: BTreeMap<ConnectionId, Connection>,
     /// By the Call ID of packets to us, which is unique among the calls of all peers.
-    calls: BTreeMap<u16, Call>,
+    calls: HashMap<u16, Box<Call>, BuildHasherDefault<CallIdHasher>>,
     /// Call IDs of calls that are not up yet.
     reserved: BTreeSet<u16>,
     places: Places,
@@ -51,7 +75,7 @@ pub struct Endpoint {
     router: Router,
     timers: Timers<Owner>,
     outputs: VecDeque<Output>,
-    scratch: Vec<u8>,
+    ciphers: Ciphers,
     unknown_calls: u64,
     foreign_packets: u64,
 }
@@ -77,7 +101,7 @@ impl Endpoint {
             config,
             entropy,
             connections: BTreeMap::new(),
-            calls: BTreeMap::new(),
+            calls: HashMap::default(),
             reserved: BTreeSet::new(),
             places,
             next_generation,
@@ -85,7 +109,7 @@ impl Endpoint {
             router: Router::default(),
             timers: Timers::new(),
             outputs: VecDeque::new(),
-            scratch: Vec::new(),
+            ciphers: Ciphers::new(),
             unknown_calls: 0,
             foreign_packets: 0,
         }
@@ -141,32 +165,69 @@ impl Endpoint {
         self.settle(now, id);
     }
 
-    /// A GRE packet from `source`, from the GRE header on. One from another address than the call's
-    /// peer is dropped, unless `any_source` says that addresses are not to be trusted either way.
-    pub fn handle_gre(
+    /// GRE packets that came together, in order. What they carry has gone to `sink` when this returns.
+    pub fn receive<'p>(
         &mut self,
         now: Instant,
-        source: Option<IpAddr>,
-        packet: &mut [u8],
+        packets: impl IntoIterator<Item = Incoming<'p>>,
         sink: &mut impl Sink,
     ) {
-        let Ok(header) = Header::decode(packet) else {
-            self.unknown_calls += 1;
-            return;
-        };
+        let mut opening = Opening::default();
+        for packet in packets {
+            self.receive_one(now, packet, &mut opening, sink);
+        }
+        self.deliver(now, &mut opening, sink);
+    }
+
+    fn receive_one<'p>(
+        &mut self,
+        now: Instant,
+        packet: Incoming<'p>,
+        opening: &mut Opening<'p>,
+        sink: &mut impl Sink,
+    ) {
         let policy = self.data_policy();
-        let Some(call) = self.calls.get_mut(&header.call_id) else {
+        let call_id = Header::decode(packet.octets).map(|header| header.call_id);
+        let Some(call) = call_id.ok().and_then(|id| self.calls.get_mut(&id)) else {
             self.unknown_calls += 1;
             return;
         };
-        if source.is_some_and(|source| source != call.path.peer) {
+        if packet.source.is_some_and(|source| source != call.path.peer) {
             self.foreign_packets += 1;
             return;
         }
-        call.receive(now, packet, policy, sink);
-        call.acknowledge(now, sink);
+        // What it may release at once comes after the packets before it.
         let key = call.key;
-        self.settle_call(now, key);
+        if opening.is_full() || call.session.is_holding() {
+            self.deliver(now, opening, sink);
+        }
+        let Some(call) = self.calls.get_mut(&key.call_id) else {
+            return;
+        };
+        let cipher = self.ciphers.next(opening);
+        if let Some(accepted) = call.receive(now, packet.octets, policy, cipher, sink) {
+            opening.add(accepted);
+        }
+        if call.link.has_output() || call.ending.is_some() {
+            self.deliver(now, opening, sink);
+            self.settle_call(now, key);
+        } else {
+            let wanted = call.session.deadline();
+            self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
+        }
+    }
+
+    /// Decrypts the packets that were accepted and hands them on.
+    fn deliver(&mut self, now: Instant, opening: &mut Opening<'_>, sink: &mut impl Sink) {
+        if opening.is_empty() {
+            return;
+        }
+        let policy = self.data_policy();
+        for packet in opening.complete(&mut self.ciphers) {
+            if let Some(call) = self.call_mut(packet.call) {
+                call.deliver(now, packet, policy, sink);
+            }
+        }
     }
 
     /// Which call an inner packet is for.
@@ -174,20 +235,34 @@ impl Endpoint {
         self.router.find(packet)
     }
 
-    /// An inner packet for a call's peer. It may be changed: its MSS is lowered.
-    pub fn send(&mut self, now: Instant, key: CallKey, packet: &mut [u8], sink: &mut impl Sink) {
+    /// An inner packet for a call's peer: the first `length` octets in the [`room`](Burst::room) of the
+    /// sink's burst. It may be changed: its MSS is lowered.
+    pub fn send(&mut self, now: Instant, key: CallKey, length: usize, sink: &mut impl Sink) {
         let policy = self.data_policy();
-        let mut scratch = std::mem::take(&mut self.scratch);
-        if let Some(call) = self
-            .calls
-            .get_mut(&key.call_id)
-            .filter(|call| call.key == key)
-        {
-            call.transmit(now, packet, policy, &mut scratch, sink);
+        let call = self.calls.get_mut(&key.call_id);
+        if let Some(call) = call.filter(|call| call.key == key) {
+            call.transmit(now, length, policy, sink);
             let wanted = call.session.deadline();
             self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
         }
-        self.scratch = scratch;
+    }
+
+    /// As [`send`](Self::send), for a packet that is elsewhere. It may be longer than the room in a burst:
+    /// it then goes in fragments, or its sender is told.
+    pub fn send_packet(&mut self, now: Instant, key: CallKey, packet: &[u8], sink: &mut impl Sink) {
+        if let Some(room) = sink.burst().room().get_mut(..packet.len()) {
+            room.copy_from_slice(packet);
+            self.send(now, key, packet.len(), sink);
+        } else if let Some(call) = self.call_mut(key) {
+            call.transmit_long(now, packet, sink);
+        }
+    }
+
+    /// Limits a call's rate from now on; what is over the limit is dropped and counted.
+    pub fn limit(&mut self, now: Instant, key: CallKey, limits: RateLimits) {
+        if let Some(call) = self.call_mut(key) {
+            call.buckets = Buckets::new(limits, now);
+        }
     }
 
     /// The answer to [`Event::Authenticate`](crate::Event::Authenticate).
@@ -264,11 +339,13 @@ impl Endpoint {
                     self.settle(now, id);
                 }
                 Owner::Call(key) => {
-                    if let Some(call) = self.call_mut(key) {
+                    let call = self.calls.get_mut(&key.call_id);
+                    if let Some(call) = call.filter(|call| call.key == key) {
                         call.armed.clear();
                         let span = call.span.clone();
                         let _entered = span.enter();
-                        call.handle_timeout(now, policy, sink);
+                        let cipher = self.ciphers.next(&Opening::default());
+                        call.handle_timeout(now, policy, cipher, sink);
                     }
                     self.settle_call(now, key);
                 }
@@ -291,7 +368,7 @@ impl Endpoint {
         self.calls
             .get(&key.call_id)
             .filter(|call| call.key == key)
-            .map(Call::report)
+            .map(|call| call.report())
     }
 
     /// How many calls are up.
@@ -324,6 +401,28 @@ impl Endpoint {
     fn call_mut(&mut self, key: CallKey) -> Option<&mut Call> {
         self.calls
             .get_mut(&key.call_id)
+            .map(Box::as_mut)
             .filter(|call| call.key == key)
+    }
+}
+
+/// Spreads Call IDs, which are random already: nobody but us chooses them.
+#[derive(Debug, Default)]
+struct CallIdHasher(u64);
+
+impl Hasher for CallIdHasher {
+    fn finish(&self) -> u64 {
+        // A table looks at the highest and the lowest bits.
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.0 = self.0 << 8 | u64::from(*octet);
+        }
+    }
+
+    fn write_u16(&mut self, id: u16) {
+        self.0 = u64::from(id);
     }
 }

@@ -17,21 +17,26 @@
 #![forbid(unsafe_code)]
 
 mod advertise;
+mod burst;
 mod call;
 mod config;
 mod connection;
 mod endpoint;
 mod event;
+mod opening;
+mod rate;
 mod router;
 mod shard;
 mod timers;
 
 pub use advertise::RouterConfig;
+pub use burst::{BURST, Burst};
 pub use call::CallCounters;
 pub use config::{Dial, EndpointConfig, SourceCheck};
-pub use endpoint::{Endpoint, Sink};
+pub use endpoint::{Endpoint, Incoming, Sink};
 pub use event::{
     Answer, CallEnd, CallKey, CallReport, ConnectionId, Event, Output, Path, SessionIds,
 };
+pub use rate::{RateLimit, RateLimits};
 pub use router::Destination;
 pub use shard::{CallLimit, Shard};

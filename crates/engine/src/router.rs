@@ -1,4 +1,5 @@
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use adit_wire::ipv6cp::InterfaceId;
@@ -18,10 +19,10 @@ pub enum Destination {
 /// Which inner address belongs to which call.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    ipv4: BTreeMap<Ipv4Addr, CallKey>,
-    link_local: BTreeMap<Ipv6Addr, CallKey>,
+    ipv4: HashMap<Ipv4Addr, CallKey>,
+    link_local: HashMap<Ipv6Addr, CallKey>,
     /// By the first 64 bits.
-    prefixes: BTreeMap<u64, CallKey>,
+    prefixes: HashMap<u64, CallKey>,
 }
 
 impl Router {
@@ -64,7 +65,7 @@ impl Router {
     }
 }
 
-fn remove_own<K: Ord>(map: &mut BTreeMap<K, CallKey>, key: &K, call: CallKey) {
+fn remove_own<K: Hash + Eq>(map: &mut HashMap<K, CallKey>, key: &K, call: CallKey) {
     if map.get(key) == Some(&call) {
         map.remove(key);
     }

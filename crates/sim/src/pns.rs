@@ -289,9 +289,9 @@ impl Pns {
         let call = calls.find(|call| call.session.local_call_id() == header.call_id);
         if let Some(call) = call {
             let (link, received) = (&mut call.link, &mut call.received);
-            let _ = call
-                .session
-                .receive(now, packet, |frame| take(now, link, received, frame));
+            let _ = call.session.receive(now, packet, |mut frame| {
+                take(now, link, received, &mut frame)
+            });
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use adit_engine::{CallKey, ConnectionId, Endpoint, EndpointConfig, Path, Sink};
+use adit_engine::{Burst, CallKey, ConnectionId, Endpoint, EndpointConfig, Path, Sink};
 
 use crate::agenda::Agenda;
 use crate::config::{ClientConfig, Site, WorldConfig};
@@ -79,13 +79,33 @@ struct Host {
 /// What an endpoint's sink has got.
 #[derive(Default)]
 struct Packets {
+    burst: Burst,
     gre: Vec<(Path, Vec<u8>)>,
     network: Vec<(CallKey, Vec<u8>)>,
 }
 
+impl Packets {
+    /// Takes the packets for peers.
+    fn take_gre(&mut self) -> Vec<(Path, Vec<u8>)> {
+        self.flush();
+        std::mem::take(&mut self.gre)
+    }
+
+    fn flush(&mut self) {
+        self.burst.encrypt();
+        let packets = self.burst.packets();
+        self.gre
+            .extend(packets.map(|(path, packet)| (*path, packet.to_vec())));
+        self.burst.clear();
+    }
+}
+
 impl Sink for Packets {
-    fn gre(&mut self, path: &Path, packet: &[u8]) {
-        self.gre.push((*path, packet.to_vec()));
+    fn burst(&mut self) -> &mut Burst {
+        if self.burst.is_full() {
+            self.flush();
+        }
+        &mut self.burst
     }
 
     fn network(&mut self, call: CallKey, packet: &mut [u8]) {

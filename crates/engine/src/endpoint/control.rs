@@ -196,9 +196,10 @@ impl Endpoint {
             prefix: None,
             ending: None,
             counters: CallCounters::default(),
+            buckets: None,
         };
         call.link.open(now);
-        self.calls.insert(key.call_id, call);
+        self.calls.insert(key.call_id, Box::new(call));
         let ids = SessionIds {
             local_call_id: up.local_call_id,
             peer_call_id: up.peer_call_id,
@@ -249,7 +250,7 @@ impl Endpoint {
             connection.control.stop(now, StopReason::StopLocalShutdown);
         }
         match key.and_then(|key| self.calls.remove(&key.call_id)) {
-            Some(call) => self.bury(call, why),
+            Some(call) => self.bury(*call, why),
             None => {
                 let event = Event::CallRefused {
                     connection: id,

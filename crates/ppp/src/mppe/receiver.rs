@@ -79,8 +79,8 @@ pub struct Receiver(State);
 
 #[derive(Debug)]
 enum State {
-    Stateless(Stateless),
-    Stateful(Stateful),
+    Stateless(Box<Stateless>),
+    Stateful(Box<Stateful>),
 }
 
 impl Receiver {
@@ -89,8 +89,8 @@ impl Receiver {
     pub fn new(keys: SessionKeys, mode: Mode, config: ReceiverConfig) -> Self {
         let config = config.clamped();
         Self(match mode {
-            Mode::Stateless => State::Stateless(Stateless::new(keys, config)),
-            Mode::Stateful => State::Stateful(Stateful::new(keys, config)),
+            Mode::Stateless => State::Stateless(Box::new(Stateless::new(keys, config))),
+            Mode::Stateful => State::Stateful(Box::new(Stateful::new(keys, config))),
         })
     }
 

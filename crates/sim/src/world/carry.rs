@@ -1,6 +1,6 @@
 //! How what one host sends gets to another.
 
-use adit_engine::{CallKey, ConnectionId, Event, Output, Path};
+use adit_engine::{CallKey, ConnectionId, Event, Incoming, Output, Path};
 
 use super::{Actor, Party, SERVER, World};
 use crate::config::Site;
@@ -61,17 +61,18 @@ impl World {
         let Some(host) = self.host_mut(party) else {
             return;
         };
-        let packets = std::mem::take(&mut host.out);
-        for (call, packet) in &packets.network {
+        let network = std::mem::take(&mut host.out.network);
+        let gre = host.out.take_gre();
+        for (call, packet) in &network {
             host.ledger.network(*call, packet);
         }
-        for (path, packet) in &packets.gre {
+        for (path, packet) in &gre {
             host.ledger.gre(path, packet);
         }
-        for (call, packet) in packets.network {
+        for (call, packet) in network {
             self.deliver(party, call, packet);
         }
-        for (path, packet) in packets.gre {
+        for (path, packet) in gre {
             self.carry_gre(party, &path, packet);
         }
     }
@@ -187,7 +188,7 @@ impl World {
         self.agenda.set(Actor::Up(index), deadline);
         if let Some(mut packet) = packet {
             self.drive(Party::Server, |endpoint, now, sink| {
-                endpoint.handle_gre(now, Some(source), &mut packet, sink);
+                endpoint.receive(now, [Incoming::new(source, &mut packet)], sink);
             });
         }
     }
@@ -199,7 +200,7 @@ impl World {
         self.agenda.set(Actor::Down(index), deadline);
         if let Some(mut packet) = packet {
             self.drive(Party::Client(index), |endpoint, now, sink| {
-                endpoint.handle_gre(now, Some(SERVER), &mut packet, sink);
+                endpoint.receive(now, [Incoming::new(SERVER, &mut packet)], sink);
             });
         }
     }

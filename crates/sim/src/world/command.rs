@@ -198,7 +198,7 @@ impl World {
 
     /// Has one end of a client's tunnel send any inner packet. The server finds the call by the
     /// packet's destination, as it does for all that comes from its network.
-    pub fn send_packet(&mut self, index: usize, direction: Direction, mut packet: Vec<u8>) {
+    pub fn send_packet(&mut self, index: usize, direction: Direction, packet: Vec<u8>) {
         match direction {
             Direction::ToServer => {
                 let party = Party::Client(index);
@@ -206,12 +206,12 @@ impl World {
                     return;
                 };
                 self.drive(party, |endpoint, now, sink| {
-                    endpoint.send(now, call, &mut packet, sink);
+                    endpoint.send_packet(now, call, &packet, sink);
                 });
             }
             Direction::ToClient => self.drive(Party::Server, |endpoint, now, sink| {
                 if let Destination::Call(call) = endpoint.route(&packet) {
-                    endpoint.send(now, call, &mut packet, sink);
+                    endpoint.send_packet(now, call, &packet, sink);
                 }
             }),
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use adit_engine::ConnectionId;
+use adit_engine::{ConnectionId, Incoming};
 
 use super::{Party, World};
 
@@ -75,14 +75,14 @@ impl World {
     /// Gives the server a GRE packet from any address.
     pub fn inject_gre(&mut self, source: IpAddr, mut packet: Vec<u8>) {
         self.drive(Party::Server, |endpoint, now, sink| {
-            endpoint.handle_gre(now, Some(source), &mut packet, sink);
+            endpoint.receive(now, [Incoming::new(source, &mut packet)], sink);
         });
     }
 
     /// Gives a client a GRE packet that seems to come from any address.
     pub fn inject_gre_to_client(&mut self, index: usize, source: IpAddr, mut packet: Vec<u8>) {
         self.drive(Party::Client(index), |endpoint, now, sink| {
-            endpoint.handle_gre(now, Some(source), &mut packet, sink);
+            endpoint.receive(now, [Incoming::new(source, &mut packet)], sink);
         });
     }
 
