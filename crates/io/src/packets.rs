@@ -1,36 +1,49 @@
 use std::io;
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use adit_engine::{CallKey, Destination, Endpoint, Path, Sink};
-use adit_net::gre::{PathError, PushError, RawGre, RecvBatch, SendBatch};
-use adit_net::tun::{TunQueue, VnetHeader};
+use adit_engine::{Burst, CallKey, Destination, Endpoint, Incoming, Path, Sink};
+use adit_ip::coalesce::{Coalescer, Coalescing};
+use adit_ip::offload::Offload;
+use adit_ip::segment::Segments;
+use adit_net::gre::{PathError, RawGre, SendCounters};
+use adit_net::tun::{OffloadSupport, TunQueue, VnetHeader};
 
-/// The raw GRE socket, a queue of the TUN device, and the room for packets between them.
+use crate::host::{HostReceiver, HostSender};
+use crate::ports::{GreReceiver, GreSender, Strays, TunPort};
+
+/// Carries packets between the raw GRE socket, an endpoint and a queue of the TUN device.
+pub type PacketIo = Carrier<HostReceiver, HostSender, TunQueue>;
+
+/// Carries packets between GRE, an endpoint and a TUN device, and has the room for them on the way.
+///
+/// Nothing is allocated for a packet, and none waits for others: a batch is what has come by itself.
 #[derive(Debug)]
-pub struct PacketIo {
-    gre: RawGre,
-    tun: Option<TunQueue>,
-    received: RecvBatch,
-    outgoing: SendBatch,
+pub struct Carrier<R, S, T> {
+    receiver: R,
+    sender: S,
+    tun: Option<Inside<T>>,
+    burst: Burst,
     buffer: Box<[u8]>,
-    /// Inner packets that the TUN device did not take.
-    undelivered: u64,
-    /// Inner packets that were for no call.
-    unrouted: u64,
+    dropped: Dropped,
 }
 
-/// Where inner packets go that are for no call of an endpoint.
-pub trait Strays {
-    /// A packet, and what it still needs: whether it was taken.
-    fn take(&mut self, header: &VnetHeader, packet: &[u8]) -> bool;
+/// The TUN device, and what is to be written to it as one packet.
+#[derive(Debug)]
+struct Inside<T> {
+    device: T,
+    coalescer: Coalescer,
 }
 
-/// Nowhere.
-impl Strays for () {
-    fn take(&mut self, _header: &VnetHeader, _packet: &[u8]) -> bool {
-        false
-    }
+/// Inner packets that went nowhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// The TUN device did not take them.
+    pub undelivered: u64,
+    /// They came from the TUN device and were for no call.
+    pub unrouted: u64,
+    /// What came from the TUN device was no packet, or contradicted what was said to be left to do.
+    pub malformed: u64,
 }
 
 /// How far a reader got.
@@ -42,97 +55,163 @@ pub enum Progress {
     More,
 }
 
-/// Batches of GRE packets, or inner packets, before others get their turn.
+/// Whether the source address of a GRE packet has to be that of its call's peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceAddress {
+    /// A packet from elsewhere is dropped.
+    MustMatch,
+    /// Any will do: for peers that send from another address than they connect from.
+    Any,
+}
+
+/// Batches of GRE packets, or bursts of inner packets, before others get their turn.
 const SHARE: usize = 8;
+
+/// Packets of a burst that are sent without a look at whether more come: half a burst costs hardly more
+/// for each than a whole one.
+const ENOUGH: usize = adit_engine::BURST / 2;
 
 /// The longest inner packet that a TUN device may hand over.
 const LONGEST_INNER: usize = 65_536;
 
-struct Outgoing<'a> {
-    gre: &'a RawGre,
-    batch: &'a mut SendBatch,
-    tun: Option<&'a TunQueue>,
-    undelivered: &'a mut u64,
+/// Where the packets of an endpoint go.
+struct Outward<'a, S, T> {
+    sender: &'a mut S,
+    burst: &'a mut Burst,
+    tun: Option<&'a mut Inside<T>>,
+    dropped: &'a mut Dropped,
 }
 
-impl Sink for Outgoing<'_> {
-    fn gre(&mut self, path: &Path, packet: &[u8]) {
-        let (IpAddr::V4(local), IpAddr::V4(peer)) = (path.local, path.peer) else {
-            return;
-        };
-        if self.batch.push(Some(local), peer, packet) == Err(PushError::Full) {
-            self.gre.flush(self.batch);
-            // The batch is empty now, and a packet too long for it is too long for the path.
-            let _ = self.batch.push(Some(local), peer, packet);
+impl<S: GreSender, T: TunPort> Outward<'_, S, T> {
+    /// Sends the burst.
+    fn send(&mut self) {
+        if !self.burst.is_empty() {
+            self.burst.encrypt();
+            self.sender.send(self.burst.packets());
+            self.burst.clear();
         }
     }
 
+    /// Writes what waited to become part of a longer packet.
+    fn write(&mut self) {
+        if let Some(Inside { device, coalescer }) = self.tun.as_deref_mut() {
+            coalescer.flush(&mut |header, packet| {
+                self.dropped.undelivered += u64::from(device.write(header, packet).is_err());
+            });
+        }
+    }
+}
+
+impl<S: GreSender, T: TunPort> Sink for Outward<'_, S, T> {
+    fn burst(&mut self) -> &mut Burst {
+        if self.burst.is_full() {
+            self.send();
+        }
+        self.burst
+    }
+
     fn network(&mut self, _call: CallKey, packet: &mut [u8]) {
-        let delivered = self
-            .tun
-            .is_some_and(|tun| tun.write(&VnetHeader::default(), packet).is_ok());
-        *self.undelivered += u64::from(!delivered);
+        let Some(Inside { device, coalescer }) = self.tun.as_deref_mut() else {
+            self.dropped.undelivered += 1;
+            return;
+        };
+        coalescer.offer(packet, &mut |header, packet| {
+            self.dropped.undelivered += u64::from(device.write(header, packet).is_err());
+        });
     }
 }
 
 impl PacketIo {
-    /// Starts without a TUN device.
+    /// Starts with the raw GRE socket and without a TUN device.
     pub fn new(gre: RawGre) -> Self {
-        Self {
-            gre,
-            tun: None,
-            received: RecvBatch::new(),
-            outgoing: SendBatch::new(),
-            buffer: vec![0; LONGEST_INNER].into_boxed_slice(),
-            undelivered: 0,
-            unrouted: 0,
-        }
-    }
-
-    /// Inner packets go to and come from this queue from now on.
-    pub fn attach(&mut self, tun: TunQueue) {
-        self.tun = Some(tun);
+        let gre = Arc::new(gre);
+        Self::between(HostReceiver::new(Arc::clone(&gre)), HostSender::new(gre))
     }
 
     /// The raw GRE socket.
     pub fn gre(&self) -> &RawGre {
-        &self.gre
+        self.receiver.socket()
+    }
+
+    /// What the network said about GRE packets that did not arrive.
+    pub fn take_errors(&mut self) -> Vec<PathError> {
+        let mut errors = self.sender.take_errors();
+        errors.extend(self.receiver.take_errors());
+        errors
+    }
+
+    /// What became of the GRE packets sent.
+    pub fn sent(&self) -> SendCounters {
+        self.sender.counters()
+    }
+}
+
+impl<R: GreReceiver, S: GreSender, T: TunPort> Carrier<R, S, T> {
+    /// Starts without a TUN device.
+    pub fn between(receiver: R, sender: S) -> Self {
+        Self {
+            receiver,
+            sender,
+            tun: None,
+            burst: Burst::new(),
+            buffer: vec![0; LONGEST_INNER].into_boxed_slice(),
+            dropped: Dropped::default(),
+        }
+    }
+
+    /// Inner packets go to and come from this queue from now on.
+    pub fn attach(&mut self, device: T) {
+        let offload = device.offload();
+        let coalescer = Coalescer::new(Coalescing {
+            tcp: offload != OffloadSupport::None,
+            udp: offload == OffloadSupport::TcpAndUdp,
+        });
+        self.tun = Some(Inside { device, coalescer });
     }
 
     /// Takes GRE packets in and gives them to the endpoint.
     ///
     /// # Errors
-    /// What the socket reports, other than that nothing is left.
+    /// What the receiver reports.
     pub fn receive_gre(
         &mut self,
         now: Instant,
         endpoint: &mut Endpoint,
         source_check: SourceAddress,
     ) -> io::Result<Progress> {
+        let mut sink = Outward {
+            sender: &mut self.sender,
+            burst: &mut self.burst,
+            tun: self.tun.as_mut(),
+            dropped: &mut self.dropped,
+        };
+        let mut result = Ok(Progress::More);
         for _ in 0..SHARE {
-            if self.gre.recv_batch(&mut self.received)? == 0 {
-                return Ok(Progress::Drained);
+            match self.receiver.receive() {
+                Ok(0) => {
+                    result = Ok(Progress::Drained);
+                    break;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
             }
-            let mut sink = Outgoing {
-                gre: &self.gre,
-                batch: &mut self.outgoing,
-                tun: self.tun.as_ref(),
-                undelivered: &mut self.undelivered,
-            };
-            for packet in self.received.packets() {
-                let source = match source_check {
-                    SourceAddress::MustMatch => Some(IpAddr::V4(packet.source)),
-                    SourceAddress::Any => None,
-                };
-                endpoint.handle_gre(now, source, packet.gre, &mut sink);
-            }
-            self.flush();
+            let packets = self.receiver.packets();
+            let packets = packets.map(|(source, octets)| Incoming {
+                source: (source_check == SourceAddress::MustMatch).then_some(source),
+                octets,
+            });
+            endpoint.receive(now, packets, &mut sink);
+            sink.write();
         }
-        Ok(Progress::More)
+        sink.send();
+        result
     }
 
-    /// Takes inner packets from the TUN device and gives each to the call that `find` names, or to
-    /// `strays` where it names none.
+    /// Takes inner packets from the TUN device and gives each to the call that `find` names, or else to
+    /// `strays`.
     ///
     /// # Errors
     /// What the device reports, other than that nothing is left.
@@ -143,109 +222,142 @@ impl PacketIo {
         find: impl Fn(&Endpoint, &[u8]) -> Destination,
         strays: &mut impl Strays,
     ) -> io::Result<Progress> {
-        let Some(tun) = &self.tun else {
-            return Ok(Progress::Drained);
-        };
-        let mut sink = Outgoing {
-            gre: &self.gre,
-            batch: &mut self.outgoing,
-            tun: Some(tun),
-            undelivered: &mut self.undelivered,
-        };
-        let mut result = Ok(Progress::More);
-        for _ in 0..SHARE * adit_net::gre::BATCH {
-            let (header, length) = match tun.read(&mut self.buffer) {
+        let mut sent = 0;
+        let result = loop {
+            let Some(Inside { device, .. }) = &mut self.tun else {
+                return Ok(Progress::Drained);
+            };
+            if sent >= SHARE * adit_engine::BURST {
+                break Ok(Progress::More);
+            }
+            let (header, length) = match device.read(&mut self.buffer) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    result = Ok(Progress::Drained);
-                    break;
+                    break Ok(Progress::Drained);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
+                Err(error) => break Err(error),
             };
-            let packet = &mut self.buffer[..length];
-            match find(endpoint, packet) {
-                Destination::Call(call) => endpoint.send(now, call, packet, &mut sink),
-                Destination::Unknown if strays.take(&header, packet) => {}
-                Destination::Unknown => self.unrouted += 1,
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let packet = buffer.get_mut(..length).unwrap_or_default();
+            sent += self.carry(now, endpoint, &header, packet, &find, strays);
+            self.buffer = buffer;
+            if self.burst.len() >= ENOUGH {
+                self.flush();
             }
-        }
+        };
         self.flush();
         result
     }
 
-    /// Takes an inner packet that was read from another queue of the TUN device, where it was a stray,
-    /// and gives it to the call of this endpoint that it is for.
+    /// Takes an inner packet that somebody else has read from the TUN device, for a call of this endpoint.
+    /// To be followed by [`flush`](Self::flush).
     pub fn inject(
         &mut self,
         now: Instant,
         endpoint: &mut Endpoint,
-        _header: &VnetHeader,
+        header: &VnetHeader,
         packet: &mut [u8],
     ) {
-        let mut sink = Outgoing {
-            gre: &self.gre,
-            batch: &mut self.outgoing,
-            tun: self.tun.as_ref(),
-            undelivered: &mut self.undelivered,
+        self.carry(
+            now,
+            endpoint,
+            header,
+            packet,
+            &Endpoint::route,
+            &mut (),
+        );
+    }
+
+    /// Gives an inner packet to the call that it is for, in segments where it stands for many; tells how
+    /// many packets it has become.
+    fn carry(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        header: &VnetHeader,
+        packet: &mut [u8],
+        find: &impl Fn(&Endpoint, &[u8]) -> Destination,
+        strays: &mut impl Strays,
+    ) -> usize {
+        let Destination::Call(call) = find(endpoint, packet) else {
+            self.dropped.unrouted += u64::from(!strays.take(header, packet));
+            return 1;
         };
-        match endpoint.route(packet) {
-            Destination::Call(call) => endpoint.send(now, call, packet, &mut sink),
-            Destination::Unknown => self.unrouted += 1,
+        let mut sink = Outward {
+            sender: &mut self.sender,
+            burst: &mut self.burst,
+            tun: self.tun.as_mut(),
+            dropped: &mut self.dropped,
+        };
+        match carry_whole(now, endpoint, call, (header, packet), &mut sink) {
+            Some(packets) => packets,
+            None => {
+                self.dropped.malformed += 1;
+                1
+            }
         }
     }
 
     /// Lets the endpoint do what is due.
     pub fn handle_timeout(&mut self, now: Instant, endpoint: &mut Endpoint) {
-        let mut sink = Outgoing {
-            gre: &self.gre,
-            batch: &mut self.outgoing,
-            tun: self.tun.as_ref(),
-            undelivered: &mut self.undelivered,
+        let mut sink = Outward {
+            sender: &mut self.sender,
+            burst: &mut self.burst,
+            tun: self.tun.as_mut(),
+            dropped: &mut self.dropped,
         };
         endpoint.handle_timeout(now, &mut sink);
-        self.flush();
+        sink.write();
+        sink.send();
     }
 
     /// Puts one GRE packet of the endpoint's outputs on its way.
     pub fn send_gre(&mut self, path: &Path, packet: &[u8]) {
-        let mut sink = Outgoing {
-            gre: &self.gre,
-            batch: &mut self.outgoing,
-            tun: None,
-            undelivered: &mut self.undelivered,
-        };
-        sink.gre(path, packet);
+        if self.burst.is_full() {
+            self.flush();
+        }
+        self.burst.push(*path, packet);
     }
 
     /// Sends what has been collected.
     pub fn flush(&mut self) {
-        if !self.outgoing.is_empty() {
-            self.gre.flush(&mut self.outgoing);
-        }
+        let mut sink: Outward<'_, S, T> = Outward {
+            sender: &mut self.sender,
+            burst: &mut self.burst,
+            tun: None,
+            dropped: &mut self.dropped,
+        };
+        sink.send();
     }
 
-    /// What the network said about GRE packets that did not arrive.
-    pub fn take_errors(&mut self) -> Vec<PathError> {
-        let mut errors = self.outgoing.take_errors();
-        errors.extend(self.received.take_errors());
-        errors
-    }
-
-    /// Inner packets that the TUN device did not take, and those from it that were for no call.
-    pub fn dropped(&self) -> (u64, u64) {
-        (self.undelivered, self.unrouted)
+    /// Inner packets that went nowhere so far.
+    pub fn dropped(&self) -> Dropped {
+        self.dropped
     }
 }
 
-/// Whether the source address of a GRE packet has to be that of its call's peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceAddress {
-    /// A packet from elsewhere is dropped.
-    MustMatch,
-    /// Any will do: for peers that send from another address than they connect from.
-    Any,
+/// Does what is left to do to an inner packet and sends what comes of it; tells how many packets that is,
+/// and none where the packet contradicts its header.
+fn carry_whole(
+    now: Instant,
+    endpoint: &mut Endpoint,
+    call: CallKey,
+    (header, packet): (&VnetHeader, &mut [u8]),
+    sink: &mut impl Sink,
+) -> Option<usize> {
+    let offload = Offload::decode(header).ok()?;
+    if offload.segmentation.is_none() {
+        if let Some(checksum) = offload.checksum {
+            checksum.complete(packet).ok()?;
+        }
+        endpoint.send_packet(now, call, packet, sink);
+        return Some(1);
+    }
+    let mut segments = Segments::new(offload, packet).ok()?;
+    let count = segments.remaining();
+    while let Some(written) = segments.next_into(sink.burst().room()) {
+        endpoint.send(now, call, written.ok()?, sink);
+    }
+    Some(count)
 }
