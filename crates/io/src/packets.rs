@@ -25,6 +25,8 @@ pub struct Carrier<R, S, T> {
     tun: Option<Inside<T>>,
     burst: Burst,
     buffer: Box<[u8]>,
+    /// How many GRE packets came together last.
+    previous: usize,
     dropped: Dropped,
 }
 
@@ -155,6 +157,7 @@ impl<R: GreReceiver, S: GreSender, T: TunPort> Carrier<R, S, T> {
             tun: None,
             burst: Burst::new(),
             buffer: vec![0; LONGEST_INNER].into_boxed_slice(),
+            previous: 0,
             dropped: Dropped::default(),
         }
     }
@@ -185,27 +188,37 @@ impl<R: GreReceiver, S: GreSender, T: TunPort> Carrier<R, S, T> {
             tun: self.tun.as_mut(),
             dropped: &mut self.dropped,
         };
+        let mut gave_way = false;
         let mut result = Ok(Progress::More);
         for _ in 0..SHARE {
-            match self.receiver.receive() {
+            let count = match self.receiver.receive() {
                 Ok(0) => {
                     result = Ok(Progress::Drained);
                     break;
                 }
-                Ok(_) => {}
+                Ok(count) => count,
                 Err(error) => {
                     result = Err(error);
                     break;
                 }
-            }
+            };
             let packets = self.receiver.packets();
             let packets = packets.map(|(source, octets)| Incoming {
                 source: (source_check == SourceAddress::MustMatch).then_some(source),
                 octets,
             });
             endpoint.receive(now, packets, &mut sink);
-            sink.write();
+            let several = count > 1 || self.previous > 1;
+            self.previous = count;
+            if count >= ENOUGH {
+                sink.write();
+            } else if several && !gave_way {
+                // Whoever is ready to run may have more of the same for us. A lone packet goes on at once.
+                std::thread::yield_now();
+                gave_way = true;
+            }
         }
+        sink.write();
         sink.send();
         result
     }
