@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use adit_net::host::{HostError, HostSetup};
 use adit_net::netlink::{Address, Route};
 use adit_net::sysctl;
-use adit_net::tun::Tun;
+use adit_net::tun::{Tun, TunOptions};
 use adit_ppp::{Ipv4Network, Ipv6Network};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -34,7 +34,12 @@ impl Tunnel {
         server: Ipv4Addr,
     ) -> Result<(Self, Tun), ClientError> {
         let host = HostSetup::new()?;
-        let tun = Tun::open(&wishes.interface)?;
+        let options = TunOptions {
+            name: wishes.interface.clone(),
+            queues: 1,
+            offload: true,
+        };
+        let tun = options.open()?;
         let tunnel = Self {
             host,
             name: tun.name().to_owned(),

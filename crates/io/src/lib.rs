@@ -7,9 +7,13 @@
 #![forbid(unsafe_code)]
 
 mod entropy;
+mod host;
 mod packets;
+mod ports;
 mod stream;
 
 pub use entropy::SystemEntropy;
-pub use packets::{PacketIo, Progress, SourceAddress, Strays};
+pub use host::{HostReceiver, HostSender};
+pub use packets::{Carrier, Dropped, PacketIo, Progress, SourceAddress};
+pub use ports::{GreReceiver, GreSender, Strays, TunPort};
 pub use stream::{ControlStream, StreamState};
