@@ -272,14 +272,7 @@ impl<R: GreReceiver, S: GreSender, T: TunPort> Carrier<R, S, T> {
         header: &VnetHeader,
         packet: &mut [u8],
     ) {
-        self.carry(
-            now,
-            endpoint,
-            header,
-            packet,
-            &Endpoint::route,
-            &mut (),
-        );
+        self.carry(now, endpoint, header, packet, &Endpoint::route, &mut ());
     }
 
     /// Gives an inner packet to the call that it is for, in segments where it stands for many; tells how

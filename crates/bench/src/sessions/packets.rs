@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use adit_engine::{CallKey, Endpoint, Path, Sink};
+use adit_engine::{Burst, CallKey, Endpoint, Incoming, Path, Sink};
 use adit_io::Progress;
 use adit_ip::echo;
-use adit_net::gre::{PushError, RawGre, RawGreError, RecvBatch, SendBatch};
+use adit_net::gre::{Outgoing, RawGre, RawGreError, RecvBatch, SendTally};
 
 /// An echo reply that came out of a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,26 +36,43 @@ pub(super) struct Question<'a> {
 pub(super) struct Packets {
     gre: RawGre,
     received: RecvBatch,
-    outgoing: SendBatch,
+    outgoing: Burst,
+    tally: SendTally,
     answers: Vec<Answer>,
 }
 
 struct Ways<'a> {
     gre: &'a RawGre,
-    outgoing: &'a mut SendBatch,
+    outgoing: &'a mut Burst,
+    tally: &'a mut SendTally,
     answers: &'a mut Vec<Answer>,
 }
 
+impl Ways<'_> {
+    fn flush(&mut self) {
+        self.outgoing.encrypt();
+        let packets = self.outgoing.packets();
+        let packets = packets.filter_map(|(path, gre)| match (path.local, path.peer) {
+            (IpAddr::V4(local), IpAddr::V4(peer)) => Some(Outgoing {
+                source: Some(local),
+                destination: peer,
+                gre,
+            }),
+            _ => None,
+        });
+        self.gre.send(self.tally, packets);
+        // Errors that the network reported are told by what does not come up.
+        self.tally.take_errors();
+        self.outgoing.clear();
+    }
+}
+
 impl Sink for Ways<'_> {
-    fn gre(&mut self, path: &Path, packet: &[u8]) {
-        let (IpAddr::V4(local), IpAddr::V4(peer)) = (path.local, path.peer) else {
-            return;
-        };
-        if self.outgoing.push(Some(local), peer, packet) == Err(PushError::Full) {
-            self.gre.flush(self.outgoing);
-            // The batch is empty now, and a packet too long for it is too long for the path.
-            let _ = self.outgoing.push(Some(local), peer, packet);
+    fn burst(&mut self) -> &mut Burst {
+        if self.outgoing.is_full() {
+            self.flush();
         }
+        self.outgoing
     }
 
     fn network(&mut self, call: CallKey, packet: &mut [u8]) {
@@ -79,7 +96,8 @@ impl Packets {
         Ok(Self {
             gre: RawGre::open(None)?,
             received: RecvBatch::new(),
-            outgoing: SendBatch::new(),
+            outgoing: Burst::new(),
+            tally: SendTally::default(),
             answers: Vec::new(),
         })
     }
@@ -88,6 +106,7 @@ impl Packets {
         Ways {
             gre: &self.gre,
             outgoing: &mut self.outgoing,
+            tally: &mut self.tally,
             answers: &mut self.answers,
         }
     }
@@ -110,12 +129,12 @@ impl Packets {
         let mut ways = Ways {
             gre: &self.gre,
             outgoing: &mut self.outgoing,
+            tally: &mut self.tally,
             answers: &mut self.answers,
         };
-        for packet in self.received.packets() {
-            let source = Some(IpAddr::V4(packet.source));
-            endpoint.handle_gre(now, source, packet.gre, &mut ways);
-        }
+        let packets = self.received.packets();
+        let packets = packets.map(|it| Incoming::new(IpAddr::V4(it.source), it.gre));
+        endpoint.receive(now, packets, &mut ways);
     }
 
     /// Lets the endpoint do what is due.
@@ -125,7 +144,7 @@ impl Packets {
 
     /// Puts a GRE packet of the endpoint's outputs on its way.
     pub(super) fn send_gre(&mut self, path: &Path, packet: &[u8]) {
-        self.ways().gre(path, packet);
+        self.ways().burst().push(*path, packet);
     }
 
     /// Sends an echo request through a tunnel.
@@ -143,17 +162,15 @@ impl Packets {
             sequence,
             data,
         } = *question;
-        if let Some(mut packet) = echo::request(from.into(), to.into(), identifier, sequence, data)
-        {
-            endpoint.send(now, call, &mut packet, &mut self.ways());
+        if let Some(packet) = echo::request(from.into(), to.into(), identifier, sequence, data) {
+            endpoint.send_packet(now, call, &packet, &mut self.ways());
         }
     }
 
     /// Sends what has been collected.
     pub(super) fn flush(&mut self) {
         if !self.outgoing.is_empty() {
-            self.gre.flush(&mut self.outgoing);
-            self.outgoing.take_errors();
+            self.ways().flush();
         }
     }
 
@@ -166,7 +183,7 @@ impl Packets {
 
     /// GRE packets that this host did not send, its queues being full or for other reasons.
     pub(super) fn unsent(&self) -> u64 {
-        let counters = self.outgoing.counters();
+        let counters = self.tally.counters();
         counters.congested + counters.refused
     }
 }

@@ -66,7 +66,7 @@ impl Sender {
         self.next_count = (count + 1) & Header::COUNT;
         let mut header = Header::ENCRYPTED | count;
         let Some(stream) = &mut self.stream else {
-            self.keys.change_and_rekey(cipher);
+            self.keys.change_into(cipher);
             return Begun {
                 header: header | Header::FLUSHED,
                 pending: true,

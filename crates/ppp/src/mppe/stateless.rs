@@ -103,7 +103,7 @@ impl Stateless {
 
     /// Decrypts with the key behind the last one made, which is kept if it does not fit.
     fn try_next(&mut self, ahead: u16, data: &mut [u8], cipher: &mut Rc4) -> Result<usize, Reject> {
-        self.keys.change_and_rekey(cipher);
+        self.keys.change_into(cipher);
         self.made += 1;
         let trial = Trial::new(cipher, data);
         if !trial.reaches(ahead, &self.config) {
