@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use adit_engine::{CallKey, ConnectionId, Endpoint, Event, Output};
-use adit_io::{ControlStream, PacketIo, Progress, SourceAddress};
+use adit_io::{ControlStream, Dropped, PacketIo, Progress, SourceAddress};
 use mio::{Events, Poll, Token};
 
 pub(crate) use crew::Crew;
@@ -278,13 +278,18 @@ impl Worker {
     fn report(&mut self, number: u64, calls: Vec<CallKey>) {
         let of_call = |call| self.endpoint.report(call).map(|report| (call, report));
         let calls = calls.into_iter().filter_map(of_call).collect();
-        let (undelivered, unrouted) = self.packets.dropped();
+        let Dropped {
+            undelivered,
+            unrouted,
+            malformed,
+        } = self.packets.dropped();
         let drops = Drops {
             overflown: self.packets.gre().receive_drops().unwrap_or_default(),
             unknown_calls: self.endpoint.unknown_calls(),
             foreign: self.endpoint.foreign_packets(),
             undelivered,
             unrouted,
+            malformed,
         };
         self.front.say(Notice::Report(Report {
             number,

@@ -103,6 +103,8 @@ pub struct Drops {
     pub undelivered: u64,
     /// Inner packets for no client.
     pub unrouted: u64,
+    /// Inner packets of the host that contradict what the TUN device says of them.
+    pub malformed: u64,
 }
 
 /// Inner packets that one thread read from the TUN device and another one has the session of.
