@@ -37,6 +37,9 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// Batches of GRE packets before the control connections get their turn.
 const SHARE: usize = 4;
 
+/// Acknowledgments wait so long for a packet to travel on, so that they nearly always find one.
+const ACKNOWLEDGMENT_DELAY: Duration = Duration::from_secs(5);
+
 /// Files that are open beside the clients' streams.
 const OTHER_FILES: u64 = 64;
 
@@ -431,6 +434,8 @@ fn endpoint_config(target: &Target, count: usize) -> EndpointConfig {
         session: SessionConfig {
             // Linux' kernel drops a first packet with the number 0.
             first_sequence: 1,
+            // Of many sessions each sends seldom; what is to be measured is data, not acknowledgments.
+            acknowledgment_delay: ACKNOWLEDGMENT_DELAY,
             ..SessionConfig::default()
         },
         link,
