@@ -10,6 +10,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use ipnet::Ipv4Net;
 
+use super::progress::Line;
 use crate::exit::{Code, Coded};
 use crate::namespaces::{on_own_hosts, stop_on_signals};
 use crate::output::print;
@@ -142,18 +143,23 @@ impl SessionsArgs {
 
 pub(super) fn run(args: &SessionsArgs) -> anyhow::Result<Code> {
     let plan = args.plan()?;
-    let mut progress = |line: &str| eprintln!("{line}");
     let Some(server) = args.server else {
         return on_own_hosts(|stop: &Stop| {
             let adit = std::env::current_exe().context("cannot find this program's own file")?;
-            let report = with_own_server(&adit, &plan, &mut Watch::new(stop, &mut progress))?;
+            let report = {
+                let mut progress = Line::default();
+                with_own_server(&adit, &plan, &mut Watch::new(stop, &mut progress))?
+            };
             args.tell(&report)
         });
     };
     let target = args.target(server)?;
     let stop = stop_on_signals()?;
-    let mut watch = Watch::new(&stop, &mut progress);
-    let report = against(target, args.server_pid, &plan, &mut watch)?;
+    let report = {
+        let mut progress = Line::default();
+        let mut watch = Watch::new(&stop, &mut progress);
+        against(target, args.server_pid, &plan, &mut watch)?
+    };
     args.tell(&report)
 }
 

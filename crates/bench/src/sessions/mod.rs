@@ -37,6 +37,7 @@ pub use run::{Plan, against, with_own_server};
 pub use setup::Ending;
 pub use sources::Sources;
 
+use crate::progress::Progress;
 use crate::stop::Stop;
 
 /// Between two lines about the progress.
@@ -45,16 +46,16 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 /// Who is told of the progress, and whether somebody has asked to stop.
 pub struct Watch<'a> {
     stop: &'a Stop,
-    tell: &'a mut (dyn FnMut(&str) + Send),
+    progress: &'a mut (dyn Progress + Send),
     next: Instant,
 }
 
 impl<'a> Watch<'a> {
-    /// `tell` gets a line now and then.
-    pub fn new(stop: &'a Stop, tell: &'a mut (dyn FnMut(&str) + Send)) -> Self {
+    /// `progress` is told now and then.
+    pub fn new(stop: &'a Stop, progress: &'a mut (dyn Progress + Send)) -> Self {
         Self {
             stop,
-            tell,
+            progress,
             next: Instant::now(),
         }
     }
@@ -68,7 +69,7 @@ impl<'a> Watch<'a> {
         let now = Instant::now();
         if now >= self.next {
             self.next = now + TELL_EVERY;
-            (self.tell)(&line());
+            self.progress.tell(&line());
         }
     }
 }
