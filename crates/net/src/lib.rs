@@ -32,4 +32,4 @@ mod sys;
 pub mod sysctl;
 pub mod tun;
 
-pub use path_mtu::path_mtu;
+pub use path_mtu::{connected_mtu, path_mtu};

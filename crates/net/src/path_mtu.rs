@@ -31,13 +31,36 @@ pub fn path_mtu(destination: IpAddr) -> io::Result<u16> {
     Ok(u16::try_from(mtu).unwrap_or(u16::MAX))
 }
 
+/// The MTU in octets, IP header included, of the path of a connected IPv4 socket, as
+/// [`path_mtu`] tells it, without opening another one.
+///
+/// # Errors
+/// The error of the system: usually that the socket is not connected.
+pub fn connected_mtu(socket: impl AsFd) -> io::Result<u16> {
+    let mtu = sys::option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU)?;
+    Ok(u16::try_from(mtu).unwrap_or(u16::MAX))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+
     use super::*;
 
     #[test]
     fn loopback_carries_the_largest_packet() {
         assert_eq!(path_mtu(Ipv4Addr::LOCALHOST.into()).unwrap(), u16::MAX);
+    }
+
+    #[test]
+    fn a_connection_has_the_mtu_of_its_path() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        for stream in [&client, &accepted] {
+            assert_eq!(connected_mtu(stream).unwrap(), u16::MAX);
+        }
+        assert!(connected_mtu(&listener).is_err());
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod error;
 mod events;
 mod leases;
 mod logins;
+mod reach;
 mod start;
 mod throttle;
 

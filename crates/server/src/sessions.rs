@@ -1,14 +1,13 @@
 //! The sessions of the server: who they are, what they have leased.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
 
 use adit_engine::{CallKey, CallReport, SessionIds};
 use adit_pptp::session::Stats;
 use ipnet::Ipv6Net;
 
 use crate::control_socket::{Losses, SessionInfo, Traffic};
-use crate::worker::elsewhere::InnerAddress;
 
 /// One call and what the server knows of it.
 #[derive(Debug)]
@@ -23,8 +22,8 @@ pub(crate) struct Session {
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) prefix: Option<Ipv6Net>,
     pub(crate) announced: bool,
-    /// What leads to it, where workers that do not have it were told of that.
-    pub(crate) reached_by: Vec<InnerAddress>,
+    /// The link-local address of its peer, while IPv6 is up.
+    pub(crate) link_local: Option<Ipv6Addr>,
 }
 
 /// All sessions.

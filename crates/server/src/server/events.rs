@@ -1,14 +1,16 @@
 //! What the workers say.
 
+use std::net::Ipv6Addr;
 use std::time::Instant;
 
 use adit_engine::{CallEnd, CallKey, CallReport, ConnectionId, Event, SessionIds};
 use adit_ppp::auth::{Refusal, Ticket, Verdict};
 use adit_pptp::control_connection::PeerInformation;
 
+use super::reach::Reach;
 use super::{ServeError, Server, unix_time};
 use crate::sessions::Session;
-use crate::worker::elsewhere::{Change, InnerAddress};
+use crate::worker::elsewhere::InnerAddress;
 use crate::worker::message::{Command, Notice};
 
 /// Notices that are taken before others get their turn.
@@ -76,24 +78,13 @@ impl Server {
                 }
             }
             Event::AskPassword { .. } => {}
-            Event::Ipv4Up { call, network } => {
-                self.announce(call, report);
-                let address = network.peer.map(InnerAddress::V4);
-                self.reached_by(call, address);
-            }
+            Event::Ipv4Up { call, .. } => self.announce(call, report),
+            Event::Ipv4Down { .. } => {}
             Event::Ipv6Up { call, network } => {
                 self.announce(call, report);
-                let link_local = InnerAddress::LinkLocal(network.peer.link_local());
-                let prefix = self.sessions.get(call).and_then(|session| session.prefix);
-                let prefix = prefix.map(|prefix| InnerAddress::prefix_of(prefix.network()));
-                self.reached_by(call, prefix.into_iter().chain([link_local]));
+                self.on_link_local(call, Some(network.peer.link_local()));
             }
-            Event::Ipv4Down { call } => {
-                self.no_longer_reached_by(call, |it| matches!(it, InnerAddress::V4(_)));
-            }
-            Event::Ipv6Down { call } => {
-                self.no_longer_reached_by(call, |it| !matches!(it, InnerAddress::V4(_)));
-            }
+            Event::Ipv6Down { call } => self.on_link_local(call, None),
             Event::CallDown {
                 call, why, report, ..
             } => self.on_call_down(now, call, &why, &report),
@@ -123,7 +114,7 @@ impl Server {
             address: None,
             prefix: None,
             announced: false,
-            reached_by: Vec::new(),
+            link_local: None,
         };
         self.sessions.insert(call, session);
         let limit = self.config.limits.connections_per_address;
@@ -161,51 +152,17 @@ impl Server {
         );
     }
 
-    /// Inner addresses lead to a call: the workers that do not have it are told.
-    fn reached_by(&mut self, call: CallKey, addresses: impl IntoIterator<Item = InnerAddress>) {
-        let owner = self.crew.of_call(call);
-        if self.crew.count() == 1 {
-            return;
-        }
-        for address in addresses {
-            if let Some(session) = self.sessions.get_mut(call) {
-                session.reached_by.push(address);
-                self.tell_others(owner, call, address, Some(owner));
-            }
-        }
-    }
-
-    /// Those of a call's inner addresses that are `gone` lead to it no longer.
-    fn no_longer_reached_by(&mut self, call: CallKey, gone: impl Fn(&InnerAddress) -> bool) {
-        let owner = self.crew.of_call(call);
+    /// A call's peer has this link-local address from now on.
+    fn on_link_local(&mut self, call: CallKey, address: Option<Ipv6Addr>) {
         let Some(session) = self.sessions.get_mut(call) else {
             return;
         };
-        let (lost, kept) = std::mem::take(&mut session.reached_by)
-            .into_iter()
-            .partition(gone);
-        session.reached_by = kept;
-        let lost: Vec<InnerAddress> = lost;
-        for address in lost {
-            self.tell_others(owner, call, address, None);
+        let before = std::mem::replace(&mut session.link_local, address);
+        if let Some(before) = before {
+            self.tell_others(call, InnerAddress::LinkLocal(before), Reach::Lost);
         }
-    }
-
-    fn tell_others(
-        &mut self,
-        owner: usize,
-        call: CallKey,
-        address: InnerAddress,
-        worker: Option<usize>,
-    ) {
-        let call = call.number();
-        for other in (0..self.crew.count()).filter(|other| *other != owner) {
-            let change = Change {
-                address,
-                call,
-                worker,
-            };
-            self.crew.tell(other, Command::Elsewhere(change));
+        if let Some(address) = address {
+            self.tell_others(call, InnerAddress::LinkLocal(address), Reach::Leads);
         }
     }
 
@@ -213,7 +170,7 @@ impl Server {
         let Some(session) = self.sessions.remove(call) else {
             return;
         };
-        self.leases.release(session.address, session.prefix);
+        self.end_lease(call, session.address, session.prefix);
         if session.user.is_none() {
             self.connections.stranger_less(*session.peer.ip());
             if !self.strangers.allows(now) {

@@ -4,10 +4,12 @@ use std::net::Ipv4Addr;
 
 use adit_engine::{Answer, CallKey, RouterConfig};
 use adit_ppp::auth::{Acceptance, Refusal, Verdict};
+use ipnet::Ipv6Net;
 
 use super::Server;
 use crate::aaa::{Accepted, Checked};
 use crate::pool::LeaseError;
+use crate::users::AllowedAddresses;
 use crate::worker::message::Command;
 
 impl Server {
@@ -57,31 +59,23 @@ impl Server {
         } = accepted;
         self.leases.reserve(&reserved);
         let session = self.sessions.get(call).ok_or(Refusal::Unavailable)?;
+        let before = session.address;
         if session.user.as_ref().is_some_and(|before| *before != user) {
             return Err(Refusal::WrongPassword);
         }
         let peer = *session.peer.ip();
         let is_stranger = session.user.is_none();
-        let (address, prefix) = match session.address {
+        let (address, prefix) = match before {
             Some(address) => (address, session.prefix),
-            None => {
-                let leased = match self.leases.lease(&user, &addresses) {
-                    Err(LeaseError::InUse(address)) => {
-                        self.take_over(address, &user);
-                        self.leases.lease(&user, &addresses)
-                    }
-                    other => other,
-                };
-                leased.map_err(|error| {
-                    tracing::warn!(user, "no address: {error}");
-                    Refusal::Unavailable
-                })?
-            }
+            None => self.lease(&user, &addresses)?,
         };
         if is_stranger {
             self.connections.stranger_less(peer);
         }
         self.sessions.log_in(call, user, address, prefix);
+        if before.is_none() {
+            self.begin_lease(call, address, prefix);
+        }
         let router = prefix.map(|prefix| RouterConfig {
             prefix,
             dns_servers: self.config.network.ipv6_dns.clone(),
@@ -92,6 +86,25 @@ impl Server {
             message: "Welcome".to_owned(),
         };
         Ok((acceptance, router))
+    }
+
+    /// Leases an address, the user's own one also where an older session of the same user holds it.
+    fn lease(
+        &mut self,
+        user: &str,
+        allowed: &AllowedAddresses,
+    ) -> Result<(Ipv4Addr, Option<Ipv6Net>), Refusal> {
+        let leased = match self.leases.lease(user, allowed) {
+            Err(LeaseError::InUse(address)) => {
+                self.take_over(address, user);
+                self.leases.lease(user, allowed)
+            }
+            other => other,
+        };
+        leased.map_err(|error| {
+            tracing::warn!(user, "no address: {error}");
+            Refusal::Unavailable
+        })
     }
 
     /// Ends the session that holds a user's own address, for the same user who comes back: the old
@@ -109,7 +122,7 @@ impl Server {
             "replaced by a new session of the same user"
         );
         let (address, prefix) = self.sessions.dispossess(old);
-        self.leases.release(address, prefix);
+        self.end_lease(old, address, prefix);
         self.crew.tell_of_call(old, Command::HangUp(old));
     }
 }

@@ -42,7 +42,7 @@ impl Worker {
     ) -> io::Result<Path> {
         let local = stream.local_addr().map(|address| address.ip())?;
         let peer = IpAddr::V4(*peer.ip());
-        let mtu = adit_net::path_mtu(peer).unwrap_or(ETHERNET);
+        let mtu = adit_net::connected_mtu(&stream).unwrap_or(ETHERNET);
         let mut stream = ControlStream::new(stream);
         let interests = Interest::READABLE | Interest::WRITABLE;
         self.poll

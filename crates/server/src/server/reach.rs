@@ -1,0 +1,69 @@
+//! Which worker has the call that an inner address leads to: told to those that do not have it.
+
+use std::net::Ipv4Addr;
+
+use adit_engine::CallKey;
+use ipnet::Ipv6Net;
+
+use super::Server;
+use crate::worker::elsewhere::{Change, InnerAddress};
+use crate::worker::message::Command;
+
+/// What becomes of the way from an address to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// The address leads to the call.
+    Leads,
+    /// It does so no longer.
+    Lost,
+}
+
+impl Server {
+    /// A call has these leases. The workers learn of them before the call's own worker, so that they
+    /// know where the first packet to the address is to go.
+    pub(super) fn begin_lease(
+        &mut self,
+        call: CallKey,
+        address: Ipv4Addr,
+        prefix: Option<Ipv6Net>,
+    ) {
+        self.tell_of_lease(call, Some(address), prefix, Reach::Leads);
+    }
+
+    /// A call has had these leases.
+    pub(super) fn end_lease(
+        &mut self,
+        call: CallKey,
+        address: Option<Ipv4Addr>,
+        prefix: Option<Ipv6Net>,
+    ) {
+        self.leases.release(address, prefix);
+        self.tell_of_lease(call, address, prefix, Reach::Lost);
+    }
+
+    fn tell_of_lease(
+        &mut self,
+        call: CallKey,
+        address: Option<Ipv4Addr>,
+        prefix: Option<Ipv6Net>,
+        reach: Reach,
+    ) {
+        let prefix = prefix.map(|prefix| InnerAddress::prefix_of(prefix.network()));
+        for address in address.map(InnerAddress::V4).into_iter().chain(prefix) {
+            self.tell_others(call, address, reach);
+        }
+    }
+
+    /// Tells all workers but the call's own.
+    pub(super) fn tell_others(&mut self, call: CallKey, address: InnerAddress, reach: Reach) {
+        let owner = self.crew.of_call(call);
+        for other in (0..self.crew.count()).filter(|other| *other != owner) {
+            let change = Change {
+                address,
+                call: call.number(),
+                worker: (reach == Reach::Leads).then_some(owner),
+            };
+            self.crew.tell(other, Command::Elsewhere(change));
+        }
+    }
+}
