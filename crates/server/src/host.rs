@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use adit_net::host::{HostError, HostSetup};
 use adit_net::netlink::{Address, Overlap, Route};
-use adit_net::tun::{Tun, TunError, TunOptions};
+use adit_net::tun::{OffloadSupport, Tun, TunError, TunOptions};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::config::{Config, Network};
@@ -55,10 +55,14 @@ impl Host {
         let mut setup = HostSetup::new()?;
         refuse_overlap(&mut setup, network.pool)?;
         let options = TunOptions {
+            name: network.interface.clone(),
             queues,
-            ..TunOptions::new(&network.interface)
+            offload: network.offload,
         };
         let tun = options.open()?;
+        if network.offload {
+            tell_offload(tun.offload());
+        }
         let index = tun.index();
         setup.set_mtu(index, u32::from(mtu))?;
         if network.ipv6 {
@@ -102,6 +106,17 @@ impl Host {
     pub(crate) fn undo(mut self) -> Vec<HostError> {
         self.masquerade = None;
         self.setup.undo()
+    }
+}
+
+/// Says what this kernel lacks.
+fn tell_offload(support: OffloadSupport) {
+    match support {
+        OffloadSupport::TcpAndUdp => {}
+        OffloadSupport::Tcp => {
+            tracing::info!("this kernel exchanges long packets of TCP only, none of UDP");
+        }
+        OffloadSupport::None => tracing::info!("this kernel exchanges no long packets"),
     }
 }
 
