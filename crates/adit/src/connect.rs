@@ -10,6 +10,7 @@ use adit_client::{
     Cause, ClientConfig, ClientError, Credentials, DnsPolicy, Kind, NetworkConfig, Routing,
 };
 use adit_crypto::mppe_keys::Strength;
+use adit_net::direct::Transmit;
 use adit_ppp::auth::Method;
 use adit_ppp::mppe::Mode;
 use adit_ppp::{EncryptionPolicy, MppeConfig};
@@ -71,6 +72,10 @@ pub struct ConnectArgs {
     #[arg(long, value_name = "NAME", default_value = "adit%d")]
     pub interface: String,
 
+    /// How packets are sent: "packet" and "xdp" take less time, but pass by this host's firewall.
+    #[arg(long, value_enum, default_value_t = TransmitArg::Socket)]
+    pub transmit: TransmitArg,
+
     /// Whether the tunnel must be encrypted.
     #[arg(long, value_enum, default_value_t = EncryptionArg::Required)]
     pub encryption: EncryptionArg,
@@ -94,6 +99,17 @@ pub struct ConnectArgs {
     /// Tell what happens as JSON lines on standard output.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How packets are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TransmitArg {
+    /// As everything that the host sends.
+    Socket,
+    /// As Ethernet frames, past the firewall for outgoing packets.
+    Packet,
+    /// Straight to the network driver, past traffic shaping and captures too.
+    Xdp,
 }
 
 /// Whether the tunnel must be encrypted.
@@ -187,6 +203,11 @@ impl ConnectArgs {
                     false => DnsPolicy::Show,
                 },
                 mtu: self.mtu,
+                direct: match self.transmit {
+                    TransmitArg::Socket => None,
+                    TransmitArg::Packet => Some(Transmit::Packet),
+                    TransmitArg::Xdp => Some(Transmit::Xdp),
+                },
             },
         })
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
+use adit_net::direct::DirectError;
 use adit_net::gre::RawGreError;
 use adit_server::config::{Config, UserSource};
 use adit_server::users::{Database, create_first_user, login_instructions};
@@ -147,9 +148,9 @@ pub fn run(args: ServeArgs) -> anyhow::Result<Code> {
 /// Gives the error its exit code.
 fn coded(error: ServeError) -> anyhow::Error {
     let code = match &error {
-        ServeError::Gre(RawGreError::Permission) | ServeError::Setup(SetupError::Tun(_)) => {
-            Code::MissingPrivilege
-        }
+        ServeError::Gre(RawGreError::Permission)
+        | ServeError::Direct(DirectError::Permission)
+        | ServeError::Setup(SetupError::Tun(_)) => Code::MissingPrivilege,
         _ => Code::Failed,
     };
     let message = error.to_string();

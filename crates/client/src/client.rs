@@ -150,6 +150,10 @@ impl<'a> Client<'a> {
             mtu: adit_net::path_mtu(peer)
                 .map_err(ClientError::io("find out the MTU of the path"))?,
         };
+        let mut packets = PacketIo::new(gre);
+        if let Some(transmit) = config.network.direct {
+            packets.send_directly(transmit)?;
+        }
         let mut endpoint = Endpoint::new(config.endpoint(), Arc::new(SystemEntropy));
         endpoint.dial(now, CONNECTION, path, Dial::default());
         Ok(Self {
@@ -159,7 +163,7 @@ impl<'a> Client<'a> {
             signals,
             asker: Asker::new(config.credentials.prompt.clone(), waker),
             endpoint,
-            packets: PacketIo::new(gre),
+            packets,
             stream: Some(stream),
             ready: Ready::default(),
             network: HostNetwork::new(server, config),

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adit_engine::{CallLimit, EndpointConfig, Shard, SourceCheck};
+use adit_net::direct::Transmit;
 use adit_ppp::auth::{Method, PeerConfig};
 use adit_ppp::link::Role;
 use adit_ppp::{EncryptionPolicy, Ipv4Config, LinkConfig, MppeConfig, NegotiationTimers};
@@ -65,6 +66,8 @@ pub struct NetworkConfig {
     pub dns: DnsPolicy,
     /// Greatest packet inside the tunnel in octets; without it, what the path allows.
     pub mtu: Option<u16>,
+    /// How GRE packets are given to a network device past this host's firewall, if they are to be.
+    pub direct: Option<Transmit>,
 }
 
 /// Which traffic goes through the tunnel.
@@ -199,6 +202,7 @@ pub(crate) mod tests {
                 routing: Routing::Routes,
                 dns: DnsPolicy::Show,
                 mtu: None,
+                direct: None,
             },
         }
     }

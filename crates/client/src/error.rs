@@ -2,6 +2,7 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use adit_net::capability::Missing;
+use adit_net::direct::DirectError;
 use adit_net::gre::RawGreError;
 use adit_net::host::HostError;
 use adit_net::tun::TunError;
@@ -32,6 +33,9 @@ pub enum ClientError {
     /// The raw GRE socket cannot be had.
     #[error(transparent)]
     Gre(#[from] RawGreError),
+    /// Packets cannot be sent past the firewall.
+    #[error(transparent)]
+    Direct(#[from] DirectError),
     /// The TUN device cannot be had.
     #[error(transparent)]
     Tun(#[from] TunError),
@@ -91,7 +95,9 @@ impl ClientError {
                 Kind::Refused
             }
             Self::Connect(_) => Kind::Unreachable,
-            Self::Gre(RawGreError::Permission) => Kind::MissingPrivilege,
+            Self::Gre(RawGreError::Permission) | Self::Direct(DirectError::Permission) => {
+                Kind::MissingPrivilege
+            }
             Self::Tun(
                 TunError::Missing | TunError::DevicePermission | TunError::Permission { .. },
             ) => Kind::MissingPrivilege,
@@ -99,9 +105,12 @@ impl ClientError {
             Self::Host(HostError::Netlink(error)) if error.is_permission() => {
                 Kind::MissingPrivilege
             }
-            Self::Gre(_) | Self::Tun(_) | Self::Host(_) | Self::Address(_) | Self::Io { .. } => {
-                Kind::Failed
-            }
+            Self::Gre(_)
+            | Self::Direct(_)
+            | Self::Tun(_)
+            | Self::Host(_)
+            | Self::Address(_)
+            | Self::Io { .. } => Kind::Failed,
             Self::Ended(cause) => cause.kind(),
         }
     }

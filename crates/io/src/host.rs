@@ -3,9 +3,13 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use adit_engine::Path;
+use adit_engine::{BURST, Path};
+use adit_net::direct::{DirectError, DirectGre, Transmit};
 use adit_net::gre::{Outgoing, PathError, RawGre, RecvBatch, SendCounters, SendTally};
+
+use arrayvec::ArrayVec;
 
 use crate::ports::{GreReceiver, GreSender};
 
@@ -16,11 +20,12 @@ pub struct HostReceiver {
     batch: RecvBatch,
 }
 
-/// Sends by the raw GRE socket of this host.
+/// Sends by the raw GRE socket of this host, or past it where that was asked for and is possible.
 #[derive(Debug)]
 pub struct HostSender {
     socket: Arc<RawGre>,
     tally: SendTally,
+    direct: Option<DirectGre>,
 }
 
 impl HostReceiver {
@@ -56,7 +61,13 @@ impl HostSender {
         Self {
             socket,
             tally: SendTally::default(),
+            direct: None,
         }
+    }
+
+    pub(crate) fn send_directly(&mut self, transmit: Transmit) -> Result<(), DirectError> {
+        self.direct = Some(DirectGre::open(transmit)?);
+        Ok(())
     }
 
     pub(crate) fn take_errors(&mut self) -> Vec<PathError> {
@@ -64,7 +75,14 @@ impl HostSender {
     }
 
     pub(crate) fn counters(&self) -> SendCounters {
-        self.tally.counters()
+        let by_socket = self.tally.counters();
+        let direct = self.direct.as_ref().map(DirectGre::counters);
+        let direct = direct.unwrap_or_default();
+        SendCounters {
+            sent: by_socket.sent + direct.sent,
+            congested: by_socket.congested + direct.congested,
+            refused: by_socket.refused + direct.refused,
+        }
     }
 }
 
@@ -78,6 +96,18 @@ impl GreSender for HostSender {
             }),
             _ => None,
         });
-        self.socket.send(&mut self.tally, packets);
+        let Some(direct) = &mut self.direct else {
+            self.socket.send(&mut self.tally, packets);
+            return;
+        };
+        let mut rest = ArrayVec::<_, BURST>::new();
+        direct.send(packets, |packet| rest.push(packet));
+        self.socket.send(&mut self.tally, rest);
+    }
+
+    fn refresh(&mut self, now: Instant) {
+        if let Some(direct) = &mut self.direct {
+            direct.refresh(now);
+        }
     }
 }

@@ -6,6 +6,7 @@ use adit_engine::{Burst, CallKey, Destination, Endpoint, Incoming, Path, Sink};
 use adit_ip::coalesce::{Coalescer, Coalescing};
 use adit_ip::offload::Offload;
 use adit_ip::segment::Segments;
+use adit_net::direct::{DirectError, Transmit};
 use adit_net::gre::{PathError, RawGre, SendCounters};
 use adit_net::tun::{OffloadSupport, TunQueue, VnetHeader};
 
@@ -135,6 +136,14 @@ impl PacketIo {
         self.receiver.socket()
     }
 
+    /// Has GRE packets sent past the host's IP layer and its firewall from now on, where that is possible.
+    ///
+    /// # Errors
+    /// [`DirectError`] says what is missing.
+    pub fn send_directly(&mut self, transmit: Transmit) -> Result<(), DirectError> {
+        self.sender.send_directly(transmit)
+    }
+
     /// What the network said about GRE packets that did not arrive.
     pub fn take_errors(&mut self) -> Vec<PathError> {
         let mut errors = self.sender.take_errors();
@@ -182,6 +191,7 @@ impl<R: GreReceiver, S: GreSender, T: TunPort> Carrier<R, S, T> {
         endpoint: &mut Endpoint,
         source_check: SourceAddress,
     ) -> io::Result<Progress> {
+        self.sender.refresh(now);
         let mut sink = Outward {
             sender: &mut self.sender,
             burst: &mut self.burst,
@@ -235,6 +245,7 @@ impl<R: GreReceiver, S: GreSender, T: TunPort> Carrier<R, S, T> {
         find: impl Fn(&Endpoint, &[u8]) -> Destination,
         strays: &mut impl Strays,
     ) -> io::Result<Progress> {
+        self.sender.refresh(now);
         let mut sent = 0;
         let result = loop {
             let Some(Inside { device, .. }) = &mut self.tun else {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::time::Instant;
 
 use adit_engine::Path;
 use adit_net::tun::{OffloadSupport, TunQueue, VnetHeader};
@@ -21,8 +22,11 @@ pub trait GreReceiver {
 
 /// Where GRE packets go.
 pub trait GreSender {
-    /// Sends packets in order. One that cannot be sent is dropped.
+    /// Sends the packets of a burst in order. One that cannot be sent is dropped.
     fn send<'a>(&mut self, packets: impl ExactSizeIterator<Item = (&'a Path, &'a [u8])>);
+
+    /// Looks whether the ways to the peers are still the same; called often while packets are sent.
+    fn refresh(&mut self, now: Instant);
 }
 
 /// Where inner packets come from and go.

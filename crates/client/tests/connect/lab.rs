@@ -118,6 +118,7 @@ pub(crate) fn config() -> ClientConfig {
             routing: Routing::Routes,
             dns: DnsPolicy::Show,
             mtu: None,
+            direct: None,
         },
     }
 }

@@ -212,14 +212,14 @@ fn workers_are_a_power_of_two_of_at_most_sixteen() {
 fn performance_settings_reach_their_fields() {
     let config = Config::parse(
         "[workers]\ncount = 4\npin = true\n[network]\noffload = false\n\
-         [gre]\ntransmit = \"direct\"\nreceive_buffer = 100000\nsend_buffer = 200000",
+         [gre]\ntransmit = \"xdp\"\nreceive_buffer = 100000\nsend_buffer = 200000",
         "x",
     )
     .unwrap();
     let count = WorkerCount::Number(4);
     assert_eq!(config.workers, Workers { count, pin: true });
     assert!(!config.network.offload);
-    assert_eq!(config.gre.transmit, Transmit::Direct);
+    assert_eq!(config.gre.transmit, Transmit::Xdp);
     assert_eq!(
         (config.gre.receive_buffer, config.gre.send_buffer),
         (100_000, 200_000)
@@ -248,7 +248,7 @@ fn weaker_choices_are_warned_of() {
         ("[encryption]\nmodes = [\"stateful\"]", "stateful"),
         ("[gre]\nany_source = true", "any_source"),
         ("[network]\nmasquerade = true", "forward"),
-        ("[gre]\ntransmit = \"direct\"", "firewall"),
+        ("[gre]\ntransmit = \"packet\"", "firewall"),
     ];
     for (text, expected) in cases {
         let warnings = Config::parse(text, "x").unwrap().warnings();

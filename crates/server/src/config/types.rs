@@ -241,8 +241,21 @@ pub struct Gre {
 pub enum Transmit {
     /// By a raw socket, as everything that the host sends.
     Socket,
-    /// Straight to the network device, past the host's firewall and queueing.
-    Direct,
+    /// As Ethernet frames by a packet socket, past the host's firewall.
+    Packet,
+    /// As Ethernet frames by an AF_XDP socket, past the host's firewall and queueing.
+    Xdp,
+}
+
+impl Transmit {
+    /// How frames are given to a network device, where they are.
+    pub(crate) const fn direct(self) -> Option<adit_net::direct::Transmit> {
+        match self {
+            Self::Socket => None,
+            Self::Packet => Some(adit_net::direct::Transmit::Packet),
+            Self::Xdp => Some(adit_net::direct::Transmit::Xdp),
+        }
+    }
 }
 
 /// The threads among which the sessions are shared out.

@@ -78,10 +78,10 @@ impl Config {
                 "gre.any_source is on: any host that guesses a Call ID can send packets into a session.",
             );
         }
-        if self.gre.transmit == Transmit::Direct {
+        if self.gre.transmit != Transmit::Socket {
             warnings.push(
-                "gre.transmit is \"direct\": no firewall rule, traffic shaping or IPsec policy of this host \
-                 applies to the tunnels' packets.",
+                "gre.transmit is not \"socket\": no firewall rule for outgoing packets, address translation or \
+                 IPsec policy of this host applies to the tunnels' packets.",
             );
         }
         if self.network.masquerade && !self.network.forward {

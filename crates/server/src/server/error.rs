@@ -1,6 +1,7 @@
 use std::io;
 use std::net::SocketAddrV4;
 
+use adit_net::direct::DirectError;
 use adit_net::gre::RawGreError;
 
 use crate::control_socket::BindError;
@@ -24,6 +25,9 @@ pub enum ServeError {
     /// No raw socket for GRE.
     #[error(transparent)]
     Gre(#[from] RawGreError),
+    /// Packets cannot be sent past the firewall.
+    #[error(transparent)]
+    Direct(#[from] DirectError),
     /// The TUN device, its addresses or the firewall.
     #[error(transparent)]
     Setup(#[from] SetupError),

@@ -72,7 +72,8 @@ impl Server {
             let core = core.copied().filter(|_| config.workers.pin);
             let endpoint =
                 Endpoint::new(shard_of(&endpoint, index, workers), Arc::new(SystemEntropy));
-            equip(endpoint, socket, queue, source, core)
+            let packets = packets_through(socket, &config.gre)?;
+            equip(endpoint, packets, queue, source, core)
         });
         let crew = Crew::start(tools.collect::<Result<_, _>>()?, &bell)?;
         let authentication = Authentication::start(store, Arc::clone(&bell))?;
@@ -102,7 +103,7 @@ impl Server {
 /// What a worker needs: a part of the calls, its own socket for their packets, its own queue.
 fn equip(
     endpoint: Endpoint,
-    gre: RawGre,
+    mut packets: PacketIo,
     tun: TunQueue,
     source: SourceAddress,
     core: Option<usize>,
@@ -111,12 +112,11 @@ fn equip(
     let registry = poll.registry();
     let bell = Arc::new(Doorbell::new(registry, worker::BELL)?);
     for (fd, token) in [
-        (gre.as_fd().as_raw_fd(), worker::GRE),
+        (packets.gre().as_fd().as_raw_fd(), worker::GRE),
         (tun.as_fd().as_raw_fd(), worker::TUN),
     ] {
         registry.register(&mut SourceFd(&fd), token, Interest::READABLE)?;
     }
-    let mut packets = PacketIo::new(gre);
     packets.attach(tun);
     Ok(Tools {
         poll,
@@ -126,6 +126,14 @@ fn equip(
         source,
         core,
     })
+}
+
+fn packets_through(socket: RawGre, config: &config::Gre) -> Result<PacketIo, ServeError> {
+    let mut packets = PacketIo::new(socket);
+    if let Some(transmit) = config.transmit.direct() {
+        packets.send_directly(transmit)?;
+    }
+    Ok(packets)
 }
 
 fn shard_of(config: &EndpointConfig, index: u16, count: u16) -> EndpointConfig {
