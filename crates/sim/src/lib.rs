@@ -15,6 +15,7 @@
 //! | `ledger` `traffic` | what was done, and the laws of it |
 //! | `directory` | users, passwords and addresses |
 //! | `config` `world` | the whole |
+//! | [`carriers`] | the data path of the program between memory instead of devices |
 //! | [`pns`] | a PNS led by hand, with several calls on one control connection |
 //!
 //! ```
@@ -30,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 mod agenda;
+pub mod carriers;
 mod config;
 mod directory;
 mod ledger;
