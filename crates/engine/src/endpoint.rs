@@ -342,10 +342,13 @@ impl Endpoint {
                     let call = self.calls.get_mut(&key.call_id);
                     if let Some(call) = call.filter(|call| call.key == key) {
                         call.armed.clear();
-                        let span = call.span.clone();
-                        let _entered = span.enter();
-                        let cipher = self.ciphers.next(&Opening::default());
-                        call.handle_timeout(now, policy, cipher, sink);
+                        // Most were to wake for an acknowledgment that has long travelled on a packet.
+                        if call.deadline().is_some_and(|due| due <= now) {
+                            let span = call.span.clone();
+                            let _entered = span.enter();
+                            let cipher = self.ciphers.next(&Opening::default());
+                            call.handle_timeout(now, policy, cipher, sink);
+                        }
                     }
                     self.settle_call(now, key);
                 }
