@@ -1,10 +1,10 @@
 //! MPPE packets, the ways to encrypt them in turn: `cargo bench -p adit-crypto`.
 //!
 //! With `--features openssl` (and its library) OpenSSL's RC4 and SHA-1 do the same work in the same run.
-//! All ways have a short run each, round after round. Each is shown by its best round, by the median of
-//! its rounds, and by the median of its ratio to the first way in the same round. On a machine that
-//! others use too the ratio says most; if they use the other thread of the same core, it is the best
-//! rounds that tell what a core can do.
+//! All ways have a short run each, round after round. Each is shown by its best round and by the median of
+//! its rounds, with how many times as fast it is as the first way: by the best rounds, and by the median
+//! of the ratios within rounds. On a machine that others use too, the best rounds tell what a core can
+//! do, and the medians what it does beside the others.
 
 mod crates;
 #[cfg(feature = "openssl")]
@@ -147,13 +147,13 @@ fn compare(what: &str, size: usize, mut ways: Vec<Box<dyn Way>>) {
     }
     println!("{what}, {size} octets:");
     for (way, own) in ways.iter().zip(&times) {
-        let best = own.iter().copied().fold(f64::INFINITY, f64::min);
-        let typical = median(own.iter().copied());
         let ratio = median(times[0].iter().zip(own).map(|(first, own)| first / own));
         println!(
-            "  {:<22} best {best:>5.0}, median {typical:>5.0} ns a packet, {ratio:.2} times as fast as {}",
+            "  {:<22} best {:>5.0} ns a packet ({:.2} times), median {:>5.0} ns ({ratio:.2} times)",
             way.name(),
-            ways[0].name()
+            best(own),
+            best(&times[0]) / best(own),
+            median(own.iter().copied()),
         );
     }
 }
@@ -181,6 +181,10 @@ fn time(way: &mut dyn Way, batch: &mut Batch) -> f64 {
         way.encrypt(black_box(batch));
     }
     start.elapsed().as_nanos() as f64 / (BATCHES * LANES) as f64
+}
+
+fn best(times: &[f64]) -> f64 {
+    times.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
