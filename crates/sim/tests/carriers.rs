@@ -86,9 +86,12 @@ impl Flow {
     }
 }
 
+/// Sequence numbers and payloads by port.
+type Segmented = BTreeMap<u16, Vec<(u32, Vec<u8>)>>;
+
 /// What came out, by port: the sequence numbers and payloads of segments that are sound.
-fn segments(received: Vec<TunPacket>) -> BTreeMap<u16, Vec<(u32, Vec<u8>)>> {
-    let mut flows: BTreeMap<u16, Vec<(u32, Vec<u8>)>> = BTreeMap::new();
+fn segments(received: Vec<TunPacket>) -> Segmented {
+    let mut flows = Segmented::new();
     for (header, packet) in received {
         let offload = Offload::decode(&header).expect("the header is sound");
         let mut pieces = Segments::new(offload, &packet).expect("the packet fits it");
@@ -103,7 +106,7 @@ fn segments(received: Vec<TunPacket>) -> BTreeMap<u16, Vec<(u32, Vec<u8>)>> {
                 continue;
             };
             let sum = tcp.calc_checksum_ipv4(ip.header().source(), ip.header().destination());
-            assert_eq!(sum.unwrap(), tcp.checksum());
+            assert_eq!(sum, Ok(tcp.checksum()));
             let segment = (tcp.sequence_number(), tcp.payload().to_vec());
             flows.entry(tcp.source_port()).or_default().push(segment);
         }
@@ -130,10 +133,7 @@ fn connected(config: &WorldConfig, offload: OffloadSupport) -> Tunnel {
 }
 
 /// Sends the same flows into a tunnel both ways, and gives back what was sent and what came out.
-fn exchange(
-    tunnel: &mut Tunnel,
-    seed: u64,
-) -> Vec<(BTreeMap<u16, Vec<u8>>, BTreeMap<u16, Vec<(u32, Vec<u8>)>>)> {
+fn exchange(tunnel: &mut Tunnel, seed: u64) -> Vec<(BTreeMap<u16, Vec<u8>>, Segmented)> {
     let mut rng = Rng::new(seed);
     let (server, client) = tunnel.addresses();
     let ways = [
