@@ -73,7 +73,11 @@ impl Client<'_> {
         match event {
             Event::ConnectionUp { .. } => self.story.control_up = true,
             Event::ConnectionDown { why, .. } => self.story.connection_end = Some(why),
-            Event::CallUp { call, .. } => {
+            Event::CallUp { call, ids, .. } => {
+                // Other clients of this host have their own sockets.
+                if let Err(error) = self.packets.gre().set_call_id(ids.local_call_id) {
+                    tracing::debug!("packets of other calls are received too: {error}");
+                }
                 self.call = Some(call);
                 self.story.call_up = Some(now);
             }

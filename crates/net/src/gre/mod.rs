@@ -11,7 +11,6 @@ mod headers;
 mod path_error;
 mod receive;
 mod send;
-mod send_batch;
 
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
@@ -28,7 +27,6 @@ pub use filter::CallIdShare;
 pub use path_error::{PathError, PathErrorCause};
 pub use receive::{Received, RecvBatch};
 pub use send::{Outgoing, SendCounters, SendTally};
-pub use send_batch::{PushError, SendBatch};
 
 /// Packets per system call: beyond this, one more gains nothing measurable.
 pub const BATCH: usize = 64;
@@ -169,15 +167,6 @@ impl RawGre {
             ..packet
         });
         send::send(self.socket.as_fd(), tally, packets)
-    }
-
-    /// Sends the packets of `batch` as [`Self::send`] does, empties it, and returns how many the host
-    /// accepted.
-    pub fn flush(&self, batch: &mut SendBatch) -> usize {
-        let (tally, packets) = batch.parts();
-        let accepted = self.send(tally, packets);
-        batch.clear();
-        accepted
     }
 
     /// The sizes in octets of the receive and the send buffer as the host granted them, to compare with

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::batch::Batch;
 use crate::common::{in_lab, wait};
 use adit_net::gre::{
     BATCH, CallIdShare, Outgoing, PathError, PathErrorCause, RawGre, RawGreError, RawGreOptions,
-    RecvBatch, SLOT, SendBatch, SendTally,
+    RecvBatch, SLOT, SendTally,
 };
 use adit_net::namespace::{Host, Lab};
 use adit_net::netlink::Address;
@@ -93,15 +94,15 @@ fn packets_tell_both_addresses_and_leave_from_the_one_that_was_asked_for() {
     in_lab(|lab| {
         let (left, right) = two_hosts(lab);
         let (left, right) = (open(&left), open(&right));
-        let mut batch = SendBatch::new();
-        batch.push(None, RIGHT, &packet(b"a")).unwrap();
-        batch.push(Some(LEFT_TOO), RIGHT, &packet(b"b")).unwrap();
-        assert_eq!(left.flush(&mut batch), 2);
+        let mut batch = Batch::default();
+        batch.push(None, RIGHT, &packet(b"a"));
+        batch.push(Some(LEFT_TOO), RIGHT, &packet(b"b"));
+        assert_eq!(batch.send(&left), 2);
         let expected = [(LEFT, RIGHT, packet(b"a")), (LEFT_TOO, RIGHT, packet(b"b"))];
         assert_eq!(receive(&right, 2), expected);
 
-        batch.push(None, LEFT_TOO, &packet(b"c")).unwrap();
-        assert_eq!(right.flush(&mut batch), 1);
+        batch.push(None, LEFT_TOO, &packet(b"c"));
+        assert_eq!(batch.send(&right), 1);
         assert_eq!(receive(&left, 1), [(RIGHT, LEFT_TOO, packet(b"c"))]);
     });
 }
@@ -114,19 +115,17 @@ fn a_socket_bound_to_an_address_hears_only_what_is_sent_to_it() {
         let foreign = left.run(|| RawGre::open(Some(RIGHT)).unwrap_err()).unwrap();
         assert!(matches!(foreign, RawGreError::NotLocal { address: RIGHT }));
         let right = open(&right);
-        let mut batch = SendBatch::new();
-        batch
-            .push(None, LEFT, &packet(b"to the other address"))
-            .unwrap();
-        batch.push(None, LEFT_TOO, &packet(b"to this one")).unwrap();
-        assert_eq!(right.flush(&mut batch), 2);
+        let mut batch = Batch::default();
+        batch.push(None, LEFT, &packet(b"to the other address"));
+        batch.push(None, LEFT_TOO, &packet(b"to this one"));
+        assert_eq!(batch.send(&right), 2);
         assert_eq!(
             receive(&bound, 1),
             [(RIGHT, LEFT_TOO, packet(b"to this one"))]
         );
 
-        batch.push(None, RIGHT, &packet(b"back")).unwrap();
-        bound.flush(&mut batch);
+        batch.push(None, RIGHT, &packet(b"back"));
+        batch.send(&bound);
         assert_eq!(receive(&right, 1), [(LEFT_TOO, RIGHT, packet(b"back"))]);
     });
 }
@@ -136,7 +135,7 @@ fn the_filter_passes_enhanced_gre_only() {
     in_lab(|lab| {
         let (left, right) = two_hosts(lab);
         let (left, right) = (open(&left), open(&right));
-        let mut batch = SendBatch::new();
+        let mut batch = Batch::default();
         for header in [
             [0x20, 0x00, 0x88, 0x0b],
             [0x20, 0x02, 0x88, 0x0b],
@@ -144,13 +143,13 @@ fn the_filter_passes_enhanced_gre_only() {
             [0x20, 0x01, 0x08, 0x00],
             [0x20, 0x01, 0x65, 0x58],
         ] {
-            batch.push(None, RIGHT, &header).unwrap();
+            batch.push(None, RIGHT, &header);
         }
-        batch.push(None, RIGHT, &[0x20]).unwrap();
-        batch.push(None, RIGHT, &[]).unwrap();
+        batch.push(None, RIGHT, &[0x20]);
+        batch.push(None, RIGHT, &[]);
         // Version 1 with the other bits of its octet set: the acknowledgment flag and reserved ones.
-        batch.push(None, RIGHT, &[0x20, 0xf9, 0x88, 0x0b]).unwrap();
-        assert_eq!(left.flush(&mut batch), 8);
+        batch.push(None, RIGHT, &[0x20, 0xf9, 0x88, 0x0b]);
+        assert_eq!(batch.send(&left), 8);
         assert_eq!(
             receive(&right, 1),
             [(LEFT, RIGHT, vec![0x20, 0xf9, 0x88, 0x0b])]
@@ -163,13 +162,12 @@ fn many_packets_arrive_in_batches_and_in_order() {
     in_lab(|lab| {
         let (left, right) = two_hosts(lab);
         let (left, right) = (open(&left), open(&right));
-        let mut batch = SendBatch::new();
+        let mut batch = Batch::default();
         let numbers: Vec<u8> = (0..3 * BATCH as u8).collect();
         for number in &numbers {
-            batch.push(None, RIGHT, &packet(&[*number])).unwrap();
+            batch.push(None, RIGHT, &packet(&[*number]));
             if batch.is_full() {
-                assert_eq!(left.flush(&mut batch), BATCH);
-                assert!(batch.is_empty());
+                assert_eq!(batch.send(&left), BATCH);
             }
         }
         assert_eq!(batch.counters().sent, numbers.len() as u64);
@@ -188,9 +186,9 @@ fn a_packet_longer_than_the_link_is_fragmented_and_arrives_whole() {
         assert_eq!(mtu, 1500);
         let (left, right) = (open(&left), open(&right));
         let long = packet(&[7; 1900]);
-        let mut batch = SendBatch::new();
-        batch.push(None, RIGHT, &long).unwrap();
-        assert_eq!(left.flush(&mut batch), 1);
+        let mut batch = Batch::default();
+        batch.push(None, RIGHT, &long);
+        assert_eq!(batch.send(&left), 1);
         assert_eq!(receive(&right, 1), [(LEFT, RIGHT, long)]);
     });
 }
@@ -222,9 +220,9 @@ fn a_host_without_gre_says_so() {
     in_lab(|lab| {
         let (left, _right) = two_hosts(lab);
         let left = open(&left);
-        let mut batch = SendBatch::new();
-        batch.push(None, RIGHT, &packet(b"anybody?")).unwrap();
-        assert_eq!(left.flush(&mut batch), 1);
+        let mut batch = Batch::default();
+        batch.push(None, RIGHT, &packet(b"anybody?"));
+        assert_eq!(batch.send(&left), 1);
         let cause = PathErrorCause::ProtocolUnreachable;
         let expected = PathError {
             destination: RIGHT,
@@ -244,19 +242,17 @@ fn an_error_about_one_packet_does_not_stop_the_others() {
         let (left, right) = two_hosts(lab);
         let left = open(&left);
         let unroutable = Ipv4Addr::new(198, 51, 100, 1);
-        let mut batch = SendBatch::new();
+        let mut batch = Batch::default();
         // The answer to this one waits on the socket when the next packets are sent.
-        batch
-            .push(None, RIGHT, &packet(b"nobody listens yet"))
-            .unwrap();
-        left.flush(&mut batch);
+        batch.push(None, RIGHT, &packet(b"nobody listens yet"));
+        batch.send(&left);
         wait(&left);
 
         let right = open(&right);
-        batch.push(None, RIGHT, &packet(b"first")).unwrap();
-        batch.push(None, unroutable, &packet(b"lost")).unwrap();
-        batch.push(None, RIGHT, &packet(b"second")).unwrap();
-        assert_eq!(left.flush(&mut batch), 2);
+        batch.push(None, RIGHT, &packet(b"first"));
+        batch.push(None, unroutable, &packet(b"lost"));
+        batch.push(None, RIGHT, &packet(b"second"));
+        assert_eq!(batch.send(&left), 2);
         let received: Vec<_> = receive(&right, 2)
             .into_iter()
             .map(|(_, _, gre)| gre)

@@ -1,6 +1,8 @@
 //! What the crate does on a real kernel, in network namespaces of its own.
 
 #[cfg(test)]
+mod batch;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod direct;
