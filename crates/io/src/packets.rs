@@ -99,7 +99,7 @@ impl<S: GreSender, T: TunPort> Outward<'_, S, T> {
     fn write(&mut self) {
         if let Some(Inside { device, coalescer }) = self.tun.as_deref_mut() {
             coalescer.flush(&mut |header, packet| {
-                self.dropped.undelivered += u64::from(device.write(header, packet).is_err());
+                self.dropped.undelivered += left_behind(device, header, packet);
             });
         }
     }
@@ -119,7 +119,7 @@ impl<S: GreSender, T: TunPort> Sink for Outward<'_, S, T> {
             return;
         };
         coalescer.offer(packet, &mut |header, packet| {
-            self.dropped.undelivered += u64::from(device.write(header, packet).is_err());
+            self.dropped.undelivered += left_behind(device, header, packet);
         });
     }
 }
@@ -260,6 +260,12 @@ impl<R: GreReceiver, S: GreSender, T: TunPort> Carrier<R, S, T> {
                     break Ok(Progress::Drained);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // The kernel cannot say what a packet needs. That one is gone, others wait behind it.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    self.dropped.malformed += 1;
+                    sent += 1;
+                    continue;
+                }
                 Err(error) => break Err(error),
             };
             let mut buffer = std::mem::take(&mut self.buffer);
@@ -352,6 +358,16 @@ impl<R: GreReceiver, S: GreSender, T: TunPort> Carrier<R, S, T> {
     pub fn dropped(&self) -> Dropped {
         self.dropped
     }
+}
+
+/// Writes a packet, and tells how many packets the device has not taken: those that it stands for.
+fn left_behind(device: &mut impl TunPort, header: &VnetHeader, packet: &[u8]) -> u64 {
+    if device.write(header, packet).is_ok() {
+        return 0;
+    }
+    let offload = Offload::decode(header).ok();
+    let segments = offload.and_then(|offload| Segments::new(offload, packet).ok());
+    segments.map_or(1, |segments| segments.remaining() as u64)
 }
 
 /// Does what is left to do to an inner packet and sends what comes of it; tells how many packets that is,

@@ -3,7 +3,7 @@
 //! A [`World`](crate::World) gives packets to endpoints one at a time. Here they pass through
 //! [`Carrier`], as they do in the program: in batches, with offload, in and out of a TUN device.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
@@ -76,6 +76,8 @@ struct Device {
     offload: OffloadSupport,
     from_host: Shared<TunPacket>,
     to_host: Shared<TunPacket>,
+    /// Whether it refuses packets, as one does that is down.
+    down: Rc<Cell<bool>>,
 }
 
 impl GreReceiver for Arrivals {
@@ -113,6 +115,9 @@ impl TunPort for Device {
     }
 
     fn write(&mut self, header: &VnetHeader, packet: &[u8]) -> io::Result<()> {
+        if self.down.get() {
+            return Err(io::Error::other("the device is down"));
+        }
         let packet = (*header, packet.to_vec());
         self.to_host.borrow_mut().push_back(packet);
         Ok(())
@@ -130,6 +135,7 @@ impl Host {
             offload,
             from_host: Shared::default(),
             to_host: Shared::default(),
+            down: Rc::default(),
         };
         let receiver = Arrivals {
             waiting: Rc::clone(&arrivals),
@@ -226,6 +232,11 @@ impl Tunnel {
     pub fn take_received(&mut self, at: End) -> Vec<TunPacket> {
         let host = self.host(at);
         host.device.to_host.borrow_mut().drain(..).collect()
+    }
+
+    /// Takes the TUN device at one end down.
+    pub fn take_down(&mut self, at: End) {
+        self.host(at).device.down.set(true);
     }
 
     /// Limits the rate of the client's session at the server.

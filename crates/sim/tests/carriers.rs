@@ -297,3 +297,26 @@ fn a_limited_session_gets_its_burst_and_its_rate() {
     assert_eq!(passed[1], 5_000_000);
     assert!(tunnel.report(End::Server).packets.rate_limited > 2_000);
 }
+
+#[test]
+fn a_packet_that_the_kernel_cannot_describe_keeps_nobody_from_those_behind_it() {
+    let mut tunnel = connected(&WorldConfig::new(1, 1), OffloadSupport::Tcp);
+    let mut flow = Flow::new(tunnel.addresses(), 9);
+    let indescribable = (VnetHeader::default(), vec![0; 70_000]);
+    let packet = flow.next(&mut Rng::new(1), 100);
+    tunnel.send(End::Server, [indescribable, packet.clone()]);
+    tunnel.run_for(Duration::from_secs(1));
+    assert_eq!(tunnel.take_received(End::Client), [packet]);
+    assert_eq!(tunnel.dropped(End::Server).malformed, 1);
+}
+
+#[test]
+fn all_packets_count_that_a_device_does_not_take_as_one() {
+    let mut tunnel = connected(&WorldConfig::new(1, 1), OffloadSupport::Tcp);
+    let mut flow = Flow::new(tunnel.addresses(), 9);
+    let packet = flow.next(&mut Rng::new(1), 10 * usize::from(SEGMENT));
+    tunnel.take_down(End::Client);
+    tunnel.send(End::Server, [packet]);
+    tunnel.run_for(Duration::from_secs(1));
+    assert_eq!(tunnel.dropped(End::Client).undelivered, 10);
+}
