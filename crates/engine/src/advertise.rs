@@ -34,7 +34,10 @@ const HOP_LIMIT: u8 = 64;
 pub(crate) struct Advertiser {
     config: Option<RouterConfig>,
     network: Option<Ipv6Network>,
+    /// The next one that nobody asked for.
     next: Option<Instant>,
+    /// Since when somebody waits for an answer, and where it goes.
+    asked: Option<(Instant, Ipv6Addr)>,
 }
 
 impl Advertiser {
@@ -55,14 +58,19 @@ impl Advertiser {
     pub(crate) fn stop(&mut self) {
         self.network = None;
         self.next = None;
+        self.asked = None;
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.next
+        let asked = self.asked.map(|(since, _)| since);
+        asked.into_iter().chain(self.next).min()
     }
 
-    /// The advertisement that is due, for a link of this MTU.
+    /// An advertisement that is due, for a link of this MTU.
     pub(crate) fn poll(&mut self, now: Instant, mtu: u16) -> Option<Vec<u8>> {
+        if let Some((_, to)) = self.asked.take() {
+            return self.packet(to, mtu);
+        }
         if self.next.is_none_or(|next| now < next) {
             return None;
         }
@@ -70,15 +78,22 @@ impl Advertiser {
         self.packet(ALL_NODES, mtu)
     }
 
-    /// The answer to a solicitation of the peer; `None` where the packet is none.
-    pub(crate) fn answer(&self, packet: &[u8], mtu: u16) -> Option<Vec<u8>> {
-        let solicitor = router_solicitation(packet)?;
-        let to = if solicitor.is_unspecified() {
-            ALL_NODES
-        } else {
-            solicitor
+    /// Takes a solicitation of the peer; `false` where the packet is none. The answer is due at once, and
+    /// one answers all that come until then.
+    pub(crate) fn take_solicitation(&mut self, now: Instant, packet: &[u8]) -> bool {
+        if self.config.is_none() || self.network.is_none() {
+            return false;
+        }
+        let Some(solicitor) = router_solicitation(packet) else {
+            return false;
         };
-        self.packet(to, mtu)
+        let (since, to) = match self.asked {
+            None if !solicitor.is_unspecified() => (now, solicitor),
+            Some((since, to)) if to == solicitor => (since, to),
+            asked => (asked.map_or(now, |(since, _)| since), ALL_NODES),
+        };
+        self.asked = Some((since, to));
+        true
     }
 
     fn packet(&self, destination: Ipv6Addr, mtu: u16) -> Option<Vec<u8>> {

@@ -92,6 +92,12 @@ impl Call {
         .min()
     }
 
+    /// When what received packets bring about is due.
+    pub(crate) fn reaction_deadline(&self) -> Option<Instant> {
+        let deadlines = [self.session.deadline(), self.advertiser.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
     pub(crate) fn report(&self) -> CallReport {
         CallReport {
             link: self.link.summary(),
@@ -108,13 +114,12 @@ impl Call {
             ipv4: self.ipv4,
             ipv6: self.ipv6,
             prefix: self.prefix,
-            advertiser: &self.advertiser,
+            advertiser: &mut self.advertiser,
             span: &self.span,
             counters: &mut self.counters,
             buckets: self.buckets.as_deref_mut(),
             policy,
             accepted: None,
-            reply: None,
         };
         (&mut self.session, inner)
     }
@@ -138,11 +143,10 @@ impl Call {
             Payload::Received(frame) => inner.frame(now, frame, cipher, sink),
             Payload::Held(frame) => inner.frame(now, frame, cipher, sink),
         });
-        let (accepted, reply) = (inner.accepted, inner.reply);
+        let accepted = inner.accepted;
         if let Err(discard) = result {
             trace!(parent: &self.span, %discard, "dropped a GRE packet");
         }
-        self.advertise(now, reply, sink);
         accepted
     }
 
@@ -156,8 +160,6 @@ impl Call {
     ) {
         let (_, mut inner) = self.parts(policy);
         inner.deliver(now, packet, sink);
-        let reply = inner.reply;
-        self.advertise(now, reply, sink);
     }
 
     /// What is due: held packets, acknowledgments, the link's timers, advertisements.
@@ -170,11 +172,10 @@ impl Call {
     ) {
         let (session, mut inner) = self.parts(policy);
         session.handle_timeout(now, |frame| inner.frame(now, frame, cipher, sink));
-        let reply = inner.reply;
         self.link.handle_timeout(now);
-        let unasked = self.advertiser.poll(now, self.link.mtu());
-        self.advertise(now, reply, sink);
-        self.advertise(now, unasked, sink);
+        while let Some(advertisement) = self.advertiser.poll(now, self.link.mtu()) {
+            self.send_copy(now, &advertisement, sink);
+        }
         self.acknowledge(now, sink);
     }
 
@@ -225,12 +226,6 @@ impl Call {
         if let Some(room) = burst.room().get_mut(..packet.len()) {
             room.copy_from_slice(packet);
             self.send(now, packet.len(), burst);
-        }
-    }
-
-    fn advertise(&mut self, now: Instant, advertisement: Option<Vec<u8>>, sink: &mut impl Sink) {
-        if let Some(advertisement) = advertisement {
-            self.send_copy(now, &advertisement, sink);
         }
     }
 
@@ -300,15 +295,13 @@ struct Inner<'a, 'p> {
     ipv4: Option<Ipv4Network>,
     ipv6: Option<Ipv6Network>,
     prefix: Option<Ipv6Net>,
-    advertiser: &'a Advertiser,
+    advertiser: &'a mut Advertiser,
     span: &'a Span,
     counters: &'a mut CallCounters,
     buckets: Option<&'a mut Buckets>,
     policy: DataPolicy,
     /// The packet that can be decrypted together with others.
     accepted: Option<Accepted<'p>>,
-    /// An advertisement that the peer asked for.
-    reply: Option<Vec<u8>>,
 }
 
 impl Inner<'_, '_> {
@@ -359,9 +352,8 @@ impl Inner<'_, '_> {
         if !self.is_announced(accepted.version) {
             return self.count(Discard::Unexpected);
         }
-        let mtu = self.link.mtu();
-        if let Some(answer) = self.advertiser.answer(packet, mtu) {
-            self.reply = Some(answer);
+        // The answer takes a sequence number, and so its turn after what the link has to say already.
+        if self.advertiser.take_solicitation(now, packet) {
             return;
         }
         if self.policy.source_check == SourceCheck::Assigned && !self.is_own(packet) {
@@ -376,7 +368,7 @@ impl Inner<'_, '_> {
             return;
         }
         if self.policy.clamp_mss {
-            mss::clamp(packet, mtu);
+            mss::clamp(packet, self.link.mtu());
         }
         self.counters.received_packets += 1;
         self.counters.received_octets += packet.len() as u64;

@@ -212,7 +212,7 @@ impl Endpoint {
             self.deliver(now, opening, sink);
             self.settle_call(now, key);
         } else {
-            let wanted = call.session.deadline();
+            let wanted = call.reaction_deadline();
             self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
         }
     }
@@ -224,8 +224,12 @@ impl Endpoint {
         }
         let policy = self.data_policy();
         for packet in opening.complete(&mut self.ciphers) {
-            if let Some(call) = self.call_mut(packet.call) {
+            let key = packet.call;
+            let call = self.calls.get_mut(&key.call_id);
+            if let Some(call) = call.filter(|call| call.key == key) {
                 call.deliver(now, packet, policy, sink);
+                let wanted = call.reaction_deadline();
+                self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
             }
         }
     }

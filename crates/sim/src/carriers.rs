@@ -258,6 +258,28 @@ impl Tunnel {
         self.now = end;
     }
 
+    /// Runs for some time in which the program at one end does not: what comes to it waits.
+    pub fn run_without(&mut self, stalled: End, span: Duration) {
+        let end = self.now + span;
+        let running = match stalled {
+            End::Server => End::Client,
+            End::Client => End::Server,
+        };
+        loop {
+            self.turn(running);
+            let ways = [self.server.way.deadline(), self.client.way.deadline()];
+            let due = ways
+                .into_iter()
+                .chain([self.host(running).endpoint.deadline()]);
+            match due.flatten().min().filter(|at| *at <= end) {
+                Some(next) => self.now = self.now.max(next),
+                None => break,
+            }
+            self.arrive();
+        }
+        self.now = end;
+    }
+
     /// What the call at one end has come to.
     ///
     /// # Panics

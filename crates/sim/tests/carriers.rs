@@ -1,7 +1,7 @@
 //! The data path of the program: bursts, offload, coalescing, with memory in place of devices.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use adit_ppp::auth::Method;
 use adit_ppp::mppe::Mode;
 use adit_sim::carriers::{End, TunPacket, Tunnel};
 use adit_sim::netem::Impairment;
-use adit_sim::{Chance, Rng, WorldConfig, required, unencrypted};
+use adit_sim::{Chance, Rng, Routing, WorldConfig, required, unencrypted};
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 
 /// Octets of payload in each segment of a super-packet: the MTU is 1456.
@@ -319,4 +319,38 @@ fn all_packets_count_that_a_device_does_not_take_as_one() {
     tunnel.send(End::Server, [packet]);
     tunnel.run_for(Duration::from_secs(1));
     assert_eq!(tunnel.dropped(End::Client).undelivered, 10);
+}
+
+fn router_solicitation() -> TunPacket {
+    let all_routers = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+    let mut packet = Vec::new();
+    PacketBuilder::ipv6([0; 16], all_routers.octets(), 255)
+        .icmpv6_raw(133, 0, [0; 4])
+        .write(&mut packet, &[])
+        .expect("memory takes it");
+    (VnetHeader::default(), packet)
+}
+
+#[test]
+fn answers_to_packets_that_come_together_leave_in_the_order_of_their_numbers() {
+    let config = WorldConfig {
+        routing: Routing::Advertised,
+        ..WorldConfig::new(1, 1)
+    };
+    let mut tunnel = connected(&config, OffloadSupport::Tcp);
+    tunnel.run_for(Duration::from_secs(1));
+    tunnel.take_received(End::Client);
+    let before = tunnel.report(End::Client).session;
+    // An Echo-Request of LCP at least.
+    tunnel.run_without(End::Server, Duration::from_secs(60));
+    tunnel.send(End::Client, [router_solicitation()]);
+    tunnel.run_without(End::Server, Duration::from_secs(1));
+    tunnel.run_for(Duration::from_secs(1));
+    assert_eq!(tunnel.take_received(End::Client).len(), 1);
+    let after = tunnel.report(End::Client).session;
+    assert!(
+        after.received_packets > before.received_packets + 1,
+        "{after:?}"
+    );
+    assert_eq!((after.reordered, after.lost), (0, 0), "{after:?}");
 }
