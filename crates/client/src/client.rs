@@ -258,8 +258,8 @@ impl<'a> Client<'a> {
     }
 
     fn handle_ready(&mut self) -> Result<(), ClientError> {
-        // Before the packets: a server's first one comes right behind the reply that tells its Call ID.
-        if self.ready.stream {
+        // A server's first packet comes right behind the reply that tells its Call ID.
+        if self.ready.stream && self.call.is_none() {
             self.read_stream()?;
         }
         if self.ready.gre {
@@ -271,6 +271,10 @@ impl<'a> Client<'a> {
             self.ready.gre = progress == Progress::More;
             self.note_path_errors();
             self.settle(now)?;
+        }
+        // Its last packets, which say why, come before the end of the call.
+        if self.ready.stream {
+            self.read_stream()?;
         }
         if self.ready.tun {
             let now = Instant::now();

@@ -186,3 +186,19 @@ fn sessions_can_be_ended_by_number_and_by_user() {
         assert_eq!(server.ask(&["disconnect", "alice"]).status.code(), Some(1));
     });
 }
+
+#[test]
+fn a_client_hears_the_last_words_of_ppp_though_the_call_ended_meanwhile() {
+    on_two_hosts(|server_host, client_host| {
+        let server = Server::start(server_host, "");
+        let client = Client::connect(client_host, &[]);
+        // All that the server has to say, by GRE and by TCP, is there when the client goes on.
+        client.program.signal(Signal::SIGSTOP);
+        assert!(server.ask(&["disconnect", "alice"]).status.success());
+        server.program.logged_all(&["session ended", "alice"]);
+        client.program.signal(Signal::SIGCONT);
+        let ended = client.program.ended();
+        assert_eq!(ended.code, Some(9), "{}", ended.log);
+        assert!(ended.log.contains("closed on request"), "{}", ended.log);
+    });
+}
