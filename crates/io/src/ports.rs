@@ -34,7 +34,8 @@ pub trait TunPort {
     /// Reads one packet, and what it still needs.
     ///
     /// # Errors
-    /// `WouldBlock` if no packet waits.
+    /// `WouldBlock` if no packet waits; `InvalidInput` if it cannot be said what this packet needs, which is
+    /// then lost.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<(VnetHeader, usize)>;
 
     /// Writes one packet with what it still needs.

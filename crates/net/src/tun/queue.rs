@@ -46,7 +46,8 @@ impl TunQueue {
     /// `buffer` is lost.
     ///
     /// # Errors
-    /// `WouldBlock` if no packet waits; else the error of the system.
+    /// `WouldBlock` if no packet waits; `InvalidInput` if the kernel cannot describe this packet, which is
+    /// then lost; else the error of the system.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<(VnetHeader, usize)> {
         let mut header = VnetHeader::default();
         if self.offload == OffloadSupport::None {
