@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use adit_ip::echo;
 use adit_net::namespace::Host;
 use anyhow::{Context, bail, ensure};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How long one echo may take.
@@ -89,9 +92,13 @@ impl Pinger {
             let sending = due < start + time;
             if sending && now >= due {
                 self.sequence = self.sequence.wrapping_add(1);
-                self.send()
-                    .with_context(|| format!("cannot ping {}", self.target))?;
-                waiting.insert(self.sequence, now);
+                match self.send() {
+                    // One that finds no room is lost, as on any path.
+                    Err(error) if !is_timeout(&error) => {
+                        return Err(error).with_context(|| format!("cannot ping {}", self.target));
+                    }
+                    _ => waiting.insert(self.sequence, now),
+                };
                 due += interval;
                 continue;
             }
@@ -147,11 +154,7 @@ impl Pinger {
     fn receive(&mut self, until: Instant) -> io::Result<u16> {
         let mut buffer = [0; 2048];
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            self.socket.set_read_timeout(Some(left))?;
+            wait_readable(&self.socket, until)?;
             let length = self.socket.read(&mut buffer)?;
             let answered = answer(self.target, &buffer[..length]);
             if let Some((identifier, sequence)) = answered
@@ -163,12 +166,23 @@ impl Pinger {
     }
 }
 
+/// A socket's own timeout counts in ticks of the kernel's clock, some milliseconds long.
+fn wait_readable(socket: &Socket, until: Instant) -> io::Result<()> {
+    let left = until.saturating_duration_since(Instant::now());
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    match ppoll(&mut polled, Some(TimeSpec::from_duration(left)), None)? {
+        0 => Err(io::ErrorKind::TimedOut.into()),
+        _ => Ok(()),
+    }
+}
+
 fn open(target: SocketAddr) -> io::Result<Socket> {
     let (domain, protocol) = match target {
         SocketAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         SocketAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
     };
     let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
+    socket.set_nonblocking(true)?;
     socket.connect(&target.into())?;
     Ok(socket)
 }
