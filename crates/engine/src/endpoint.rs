@@ -75,6 +75,8 @@ pub struct Endpoint {
     router: Router,
     timers: Timers<Owner>,
     outputs: VecDeque<Output>,
+    /// Calls that have received packets since their timers were looked at.
+    moved: Vec<CallKey>,
     ciphers: Ciphers,
     unknown_calls: u64,
     foreign_packets: u64,
@@ -109,6 +111,7 @@ impl Endpoint {
             router: Router::default(),
             timers: Timers::new(),
             outputs: VecDeque::new(),
+            moved: Vec::new(),
             ciphers: Ciphers::new(),
             unknown_calls: 0,
             foreign_packets: 0,
@@ -211,9 +214,8 @@ impl Endpoint {
         if call.link.has_output() || call.ending.is_some() {
             self.deliver(now, opening, sink);
             self.settle_call(now, key);
-        } else {
-            let wanted = call.reaction_deadline();
-            self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
+        } else if self.moved.last() != Some(&key) {
+            self.moved.push(key);
         }
     }
 
@@ -224,12 +226,8 @@ impl Endpoint {
         }
         let policy = self.data_policy();
         for packet in opening.complete(&mut self.ciphers) {
-            let key = packet.call;
-            let call = self.calls.get_mut(&key.call_id);
-            if let Some(call) = call.filter(|call| call.key == key) {
+            if let Some(call) = self.call_mut(packet.call) {
                 call.deliver(now, packet, policy, sink);
-                let wanted = call.reaction_deadline();
-                self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
             }
         }
     }
@@ -246,8 +244,6 @@ impl Endpoint {
         let call = self.calls.get_mut(&key.call_id);
         if let Some(call) = call.filter(|call| call.key == key) {
             call.transmit(now, length, policy, sink);
-            let wanted = call.session.deadline();
-            self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
         }
     }
 
@@ -361,7 +357,17 @@ impl Endpoint {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted next.
-    pub fn deadline(&self) -> Option<Instant> {
+    ///
+    /// To be asked when all packets that wait have been moved: what is sent by then has carried
+    /// acknowledgments, which need no timer any more.
+    pub fn deadline(&mut self) -> Option<Instant> {
+        for key in self.moved.drain(..) {
+            let call = self.calls.get_mut(&key.call_id);
+            if let Some(call) = call.filter(|call| call.key == key) {
+                let wanted = call.reaction_deadline();
+                self.timers.arm(Owner::Call(key), &mut call.armed, wanted);
+            }
+        }
         self.timers.next()
     }
 

@@ -233,7 +233,7 @@ impl Worker {
         self.front.say(Notice::Event(event, report));
     }
 
-    fn wait(&self) -> Option<Duration> {
+    fn wait(&mut self) -> Option<Duration> {
         if self.backlog.is_due() {
             return Some(Duration::ZERO);
         }

@@ -156,7 +156,7 @@ impl Host {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&mut self) -> Option<Instant> {
         let due = [self.endpoint.deadline(), self.way.deadline()];
         due.into_iter().flatten().min()
     }
@@ -302,7 +302,7 @@ impl Tunnel {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&mut self) -> Option<Instant> {
         let due = [
             self.server.deadline(),
             self.client.deadline(),
