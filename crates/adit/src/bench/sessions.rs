@@ -82,6 +82,10 @@ pub struct SessionsArgs {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub rounds: u16,
 
+    /// Workers of the server; as many as the cores by default.
+    #[arg(long, value_name = "N", conflicts_with = "server", value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub workers: Option<u16>,
+
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -119,6 +123,7 @@ impl SessionsArgs {
             window: self.window,
             rounds: self.rounds.into(),
             time,
+            workers: self.workers,
         })
     }
 

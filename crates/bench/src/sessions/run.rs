@@ -31,6 +31,8 @@ pub struct Plan {
     pub rounds: usize,
     /// How long each measurement takes, but for its first tenth, which is not counted.
     pub time: Duration,
+    /// Workers of a server of its own; none for as many as it finds fit.
+    pub workers: Option<u16>,
 }
 
 /// Measures a server of our own: the program `adit` on a host made of a network namespace.
@@ -39,7 +41,7 @@ pub struct Plan {
 /// The machine allows no namespaces, the server does not start or does not let a first session in, or somebody
 /// asked to stop.
 pub fn with_own_server(adit: &Path, plan: &Plan, watch: &mut Watch<'_>) -> anyhow::Result<Report> {
-    let server = OwnServer::start(adit, plan.sessions)?;
+    let server = OwnServer::start(adit, plan.sessions, plan.workers)?;
     let (target, pid) = (server.target(), server.pid());
     let clients = server.clients.clone();
     let report = clients.run(|| against(target, Some(pid), plan, watch))??;

@@ -40,11 +40,16 @@ pub(super) struct OwnServer {
 }
 
 impl OwnServer {
-    /// Makes the hosts and starts `adit serve`, with limits that let `sessions` in.
+    /// Makes the hosts and starts `adit serve`, with limits that let `sessions` in and so many workers,
+    /// or as many as it finds fit.
     ///
     /// # Errors
     /// The machine allows no namespaces, or the server does not start.
-    pub(super) fn start(adit: &Path, sessions: usize) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        adit: &Path,
+        sessions: usize,
+        workers: Option<u16>,
+    ) -> anyhow::Result<Self> {
         let directory =
             tempfile::tempdir().context("cannot make a directory for the server's files")?;
         let mut lab = Lab::new();
@@ -58,7 +63,7 @@ impl OwnServer {
         let back = Route::through(IpNet::V4(SOURCES), cable.left.index, IpAddr::V4(CLIENTS));
         server.netlink().add_route(&back)?;
 
-        let configuration = configuration(directory.path(), sessions)?;
+        let configuration = configuration(directory.path(), sessions, workers)?;
         let mut command = server.command(adit);
         command
             .args(["serve", "--first-user", USER, "--config"])
@@ -98,15 +103,21 @@ impl OwnServer {
     }
 }
 
-/// Everything has its default but for the files, the pool and the limits.
-fn configuration(directory: &Path, sessions: usize) -> anyhow::Result<PathBuf> {
+/// Everything has its default but for the files, the pool, the limits and the number of workers.
+fn configuration(
+    directory: &Path,
+    sessions: usize,
+    workers: Option<u16>,
+) -> anyhow::Result<PathBuf> {
     let path = directory.join("adit.toml");
+    let workers = workers.map_or_else(|| "\"auto\"".to_owned(), |count| count.to_string());
     let text = format!(
         "control_socket = {:?}\n\
          [network]\npool = \"{POOL}\"\n\
          [users]\ndatabase = {:?}\n\
          [limits]\nsessions = {sessions}\nconnections = {sessions}\n\
-         connections_per_address = {sessions}\nhalf_open = {sessions}\n",
+         connections_per_address = {sessions}\nhalf_open = {sessions}\n\
+         [workers]\ncount = {workers}\n",
         directory.join("control.sock"),
         directory.join("users.db"),
     );
