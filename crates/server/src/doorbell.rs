@@ -27,6 +27,8 @@ impl Doorbell {
         if !self.rung.swap(true, Ordering::AcqRel)
             && let Err(error) = self.waker.wake()
         {
+            // The next ring tries again.
+            self.rung.store(false, Ordering::Release);
             tracing::error!("cannot wake a thread: {error}");
         }
     }

@@ -177,8 +177,9 @@ fn usable_cores() -> Vec<usize> {
     })
 }
 
-/// Files that the server holds open beside its control connections.
-const OTHER_FILES: u64 = 128;
+/// Files that the server holds open beside its control connections: with the most workers, of which each
+/// has a poll, a waker, sockets and a queue.
+const OTHER_FILES: u64 = 256;
 
 /// Sees to it that the system lets as many connections in as the configuration does.
 fn make_room_for(connections: usize) {
