@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use adit_net::host::{HostError, HostSetup};
 use adit_net::netlink::{Address, Route};
 use adit_net::sysctl;
-use adit_net::tun::{Tun, TunOptions};
+use adit_net::tun::{self, Tun, TunOptions};
 use adit_ppp::{Ipv4Network, Ipv6Network};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -136,6 +136,7 @@ impl Tunnel {
         let mut warnings = Vec::new();
         self.prepare_ipv6();
         self.host.set_mtu(self.index, u32::from(mtu))?;
+        self.host.set_queue_length(self.index, tun::QUEUE_LENGTH)?;
         self.host.bring_up(self.index)?;
         if let Some(network) = self.ipv4 {
             self.configure_ipv4(network)?;

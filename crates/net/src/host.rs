@@ -81,6 +81,15 @@ impl HostSetup {
         Ok(())
     }
 
+    /// Sets how many packets may wait at a TUN device until they are read. The device goes with its
+    /// program, so nothing is to be undone.
+    ///
+    /// # Errors
+    /// No such link, or no permission.
+    pub fn set_queue_length(&mut self, tun: u32, packets: u32) -> Result<(), HostError> {
+        Ok(self.netlink.set_queue_length(tun, packets)?)
+    }
+
     /// Gives a link an address.
     ///
     /// # Errors

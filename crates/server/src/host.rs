@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use adit_net::host::{HostError, HostSetup};
 use adit_net::netlink::{Address, Overlap, Route};
-use adit_net::tun::{OffloadSupport, Tun, TunError, TunOptions};
+use adit_net::tun::{self, OffloadSupport, Tun, TunError, TunOptions};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::config::{Config, Network};
@@ -65,6 +65,7 @@ impl Host {
         }
         let index = tun.index();
         setup.set_mtu(index, u32::from(mtu))?;
+        setup.set_queue_length(index, tun::QUEUE_LENGTH)?;
         if network.ipv6 {
             // The kernel must not make a link-local address of its own: each link has one.
             let own = format!("net.ipv6.conf.{}.addr_gen_mode", tun.name());

@@ -27,6 +27,7 @@ fn the_interface_takes_what_the_tunnel_does_and_no_more() {
             .link_by_name(&client.interface)
             .unwrap();
         assert_eq!(link.mtu, client.mtu);
+        assert_eq!(link.queue_length, adit_net::tun::QUEUE_LENGTH);
         let fits = (client.mtu - PING_HEADERS).to_string();
         let too_long = (client.mtu - PING_HEADERS + 1).to_string();
         let whole = |size: &str| ping(client_host, INNER_SERVER, 2, &["-M", "do", "-s", size]);

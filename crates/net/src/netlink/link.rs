@@ -18,6 +18,8 @@ pub struct Link {
     pub name: String,
     /// The longest IP packet in octets.
     pub mtu: u32,
+    /// Packets that may wait until the link takes them.
+    pub queue_length: u32,
     /// Whether it is administratively up.
     pub up: bool,
 }
@@ -100,6 +102,18 @@ impl Netlink {
         message.attributes.push(LinkAttribute::Mtu(mtu));
         self.change(RouteNetlinkMessage::SetLink(message), Mode::Plain, || {
             format!("set the MTU of link {index} to {mtu}")
+        })
+    }
+
+    /// Sets how many packets may wait at a link until it takes them.
+    ///
+    /// # Errors
+    /// No such link, or no permission.
+    pub fn set_queue_length(&mut self, index: u32, packets: u32) -> Result<(), NetlinkError> {
+        let mut message = about(index);
+        message.attributes.push(LinkAttribute::TxQueueLen(packets));
+        self.change(RouteNetlinkMessage::SetLink(message), Mode::Plain, || {
+            format!("let {packets} packets wait at link {index}")
         })
     }
 
@@ -209,12 +223,14 @@ fn link_of(message: RouteNetlinkMessage) -> Option<Link> {
         index: message.header.index,
         name: String::new(),
         mtu: 0,
+        queue_length: 0,
         up: message.header.flags.contains(LinkFlags::Up),
     };
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+            LinkAttribute::TxQueueLen(packets) => link.queue_length = packets,
             _ => {}
         }
     }

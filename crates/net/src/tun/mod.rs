@@ -17,6 +17,10 @@ use device::Name;
 pub use error::TunError;
 pub use queue::{TunQueue, VNET_HEADER, VnetHeader};
 
+/// Packets that should be able to wait at a TUN device: those of some 20 ms at a rate that one core
+/// manages, for which a busy machine may leave its program waiting.
+pub const QUEUE_LENGTH: u32 = 2000;
+
 pub(crate) const DEVICE: &str = "/dev/net/tun";
 
 /// A TUN device of the network namespace in which it was opened, with its queues.
