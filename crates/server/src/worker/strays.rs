@@ -5,6 +5,7 @@
 //! back empty, to be used again. What may be on the way is bounded; beyond that, packets are dropped, as a
 //! network does whose link is full.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -15,8 +16,7 @@ use super::elsewhere::{Change, Elsewhere};
 use crate::control_socket::StrayCounts;
 use crate::doorbell::Doorbell;
 
-/// Bundles on the way from one worker to another; one packet each while there is little to do, as many
-/// as a queue of the TUN device holds.
+/// Bundles on the way from one worker to another; one packet each while there is little to do.
 const BUNDLES: usize = 512;
 
 /// Octets on the way from one worker to another.
@@ -195,22 +195,41 @@ fn dropped_late(counts: &mut StrayCounts, packets: usize) {
 
 impl Strays for Exchange {
     fn take(&mut self, header: &VnetHeader, packet: &[u8]) -> bool {
-        let Some(worker) = self.elsewhere.find(packet) else {
+        let owner = self.elsewhere.find(packet);
+        // A peer has its link-local address before the others have heard of it. Nobody but this host
+        // sends to such addresses, so that few packets are for none at all.
+        if owner.is_none() && !is_link_local(packet) {
             return false;
-        };
-        let Some(Some(outbox)) = self.outboxes.get_mut(worker) else {
-            return false;
-        };
-        if outbox.push(header, packet) {
-            self.counts.passed_on += 1;
-        } else {
-            self.counts.dropped += 1;
         }
-        if outbox.filling.octets.len() >= FULL {
-            dropped_late(&mut self.counts, outbox.hand_over());
+        let mut taken = false;
+        let outboxes = self.outboxes.iter_mut().enumerate();
+        for (worker, outbox) in outboxes {
+            if let Some(outbox) = outbox
+                && owner.is_none_or(|owner| owner == worker)
+            {
+                give(&mut self.counts, outbox, header, packet);
+                taken = true;
+            }
         }
-        true
+        taken
     }
+}
+
+fn give(counts: &mut StrayCounts, outbox: &mut Outbox, header: &VnetHeader, packet: &[u8]) {
+    if outbox.push(header, packet) {
+        counts.passed_on += 1;
+    } else {
+        counts.dropped += 1;
+    }
+    if outbox.filling.octets.len() >= FULL {
+        dropped_late(counts, outbox.hand_over());
+    }
+}
+
+/// Whether a packet is for a link-local address (RFC 4291 §2.5.6).
+fn is_link_local(packet: &[u8]) -> bool {
+    let destination = adit_ip::header::destination(packet);
+    matches!(destination, Some(IpAddr::V6(address)) if address.is_unicast_link_local())
 }
 
 #[cfg(test)]
@@ -284,6 +303,22 @@ mod tests {
         packet[19] = 10;
         assert!(!one.take(&VnetHeader::default(), &packet));
         assert_eq!(one.counts(), StrayCounts::default());
+    }
+
+    #[test]
+    fn packets_for_a_link_local_address_that_nobody_knows_go_to_all() {
+        let (mut one, mut other, _poll) = pair();
+        let mut packet = vec![0; 40];
+        packet[0] = 0x60;
+        packet[24..26].copy_from_slice(&[0xfe, 0x80]);
+        assert!(one.take(&VnetHeader::default(), &packet));
+        one.hand_over();
+        assert_eq!(
+            take_all(&mut other),
+            [(VnetHeader::default(), packet.clone())]
+        );
+        packet[24..26].copy_from_slice(&[0x20, 0x01]);
+        assert!(!one.take(&VnetHeader::default(), &packet));
     }
 
     fn numbers(packets: &[(VnetHeader, Vec<u8>)]) -> Vec<u32> {
