@@ -24,6 +24,8 @@ pub enum Subject {
     Veth,
     /// This program.
     Adit(Encryption),
+    /// This program with 128-bit keys for each packet, and one setting changed.
+    Tuned(Tuning),
     /// OpenVPN with AES-256-GCM over UDP, without kernel offload.
     OpenVpn(TunMtu),
     /// WireGuard in user space.
@@ -43,6 +45,23 @@ pub enum Encryption {
     Mppe128Stateful,
 }
 
+/// A setting of this program that has not its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tuning {
+    /// Packets are sent as Ethernet frames, at both ends.
+    Packet,
+    /// Packets are sent straight to the network driver, at both ends.
+    Xdp,
+    /// The server's TUN device has no offload.
+    NoOffload,
+    /// The server's socket has the buffers that kernels grant by default, of 208 KiB.
+    SmallBuffers,
+    /// The server has one worker.
+    OneWorker,
+    /// The server's workers are kept on cores of their own.
+    Pinned,
+}
+
 /// MTU inside OpenVPN's tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TunMtu {
@@ -52,7 +71,7 @@ pub enum TunMtu {
     Jumbo,
 }
 
-const NAMES: [(&str, Subject); 8] = [
+const NAMES: [(&str, Subject); 14] = [
     ("veth", Subject::Veth),
     ("adit-off", Subject::Adit(Encryption::Off)),
     ("adit-40", Subject::Adit(Encryption::Mppe40)),
@@ -61,6 +80,15 @@ const NAMES: [(&str, Subject); 8] = [
         "adit-128-stateful",
         Subject::Adit(Encryption::Mppe128Stateful),
     ),
+    ("adit-128-packet", Subject::Tuned(Tuning::Packet)),
+    ("adit-128-xdp", Subject::Tuned(Tuning::Xdp)),
+    ("adit-128-no-offload", Subject::Tuned(Tuning::NoOffload)),
+    (
+        "adit-128-small-buffers",
+        Subject::Tuned(Tuning::SmallBuffers),
+    ),
+    ("adit-128-one-worker", Subject::Tuned(Tuning::OneWorker)),
+    ("adit-128-pinned", Subject::Tuned(Tuning::Pinned)),
     ("openvpn", Subject::OpenVpn(TunMtu::Standard)),
     ("openvpn-jumbo", Subject::OpenVpn(TunMtu::Jumbo)),
     ("wireguard-go", Subject::WireguardGo),
@@ -108,6 +136,12 @@ impl Subject {
             Self::Adit(Encryption::Mppe40) => "Adit, MPPE-40 stateless",
             Self::Adit(Encryption::Mppe128) => "Adit, MPPE-128 stateless",
             Self::Adit(Encryption::Mppe128Stateful) => "Adit, MPPE-128 stateful",
+            Self::Tuned(Tuning::Packet) => "Adit, transmit = \"packet\"",
+            Self::Tuned(Tuning::Xdp) => "Adit, transmit = \"xdp\"",
+            Self::Tuned(Tuning::NoOffload) => "Adit, server without offload",
+            Self::Tuned(Tuning::SmallBuffers) => "Adit, server's buffers of 208 KiB",
+            Self::Tuned(Tuning::OneWorker) => "Adit, one worker",
+            Self::Tuned(Tuning::Pinned) => "Adit, pinned workers",
             Self::OpenVpn(TunMtu::Standard) => "OpenVPN, AES-256-GCM",
             Self::OpenVpn(TunMtu::Jumbo) => "OpenVPN, AES-256-GCM, tun-mtu 9000",
             Self::WireguardGo => "wireguard-go, ChaCha20-Poly1305",
@@ -119,10 +153,15 @@ impl Subject {
         matches!(self, Self::OpenVpn(_) | Self::WireguardGo)
     }
 
+    /// Whether this program.
+    pub fn is_adit(self) -> bool {
+        matches!(self, Self::Adit(_) | Self::Tuned(_))
+    }
+
     /// Why it cannot be measured here and how to change that, if so.
     pub fn missing(self) -> Option<String> {
         let (programs, packages) = match self {
-            Self::Veth | Self::Adit(_) => return None,
+            Self::Veth | Self::Adit(_) | Self::Tuned(_) => return None,
             Self::OpenVpn(_) => (openvpn::PROGRAMS, openvpn::PACKAGES),
             Self::WireguardGo => (wireguard::PROGRAMS, wireguard::PACKAGES),
         };
@@ -141,7 +180,7 @@ impl Subject {
     pub(crate) fn version(self) -> Option<String> {
         match self {
             Self::Veth => None,
-            Self::Adit(_) => Some(env!("CARGO_PKG_VERSION").to_owned()),
+            Self::Adit(_) | Self::Tuned(_) => Some(env!("CARGO_PKG_VERSION").to_owned()),
             Self::OpenVpn(_) => openvpn::version(),
             Self::WireguardGo => wireguard::version(),
         }
@@ -154,7 +193,7 @@ impl Subject {
         adit: &Path,
     ) -> anyhow::Result<Option<serde_json::Value>> {
         match self {
-            Self::Adit(_) => adit::losses(stage, adit).map(Some),
+            Self::Adit(_) | Self::Tuned(_) => adit::losses(stage, adit).map(Some),
             Self::Veth | Self::OpenVpn(_) | Self::WireguardGo => Ok(None),
         }
     }
@@ -164,7 +203,10 @@ impl Subject {
         let stage = Stage::cable()?;
         let stage = match self {
             Self::Veth => Ok(stage),
-            Self::Adit(encryption) => adit::set_up(stage, adit, encryption, stop),
+            Self::Adit(encryption) => adit::set_up(stage, adit, encryption, None, stop),
+            Self::Tuned(tuning) => {
+                adit::set_up(stage, adit, Encryption::Mppe128, Some(tuning), stop)
+            }
             Self::OpenVpn(mtu) => openvpn::set_up(stage, mtu),
             Self::WireguardGo => wireguard::set_up(stage),
         };

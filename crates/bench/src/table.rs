@@ -89,7 +89,16 @@ pub fn figure(value: f64) -> String {
         ..100.0 => 1,
         _ => 0,
     };
-    let text = format!("{magnitude:.decimals$}");
+    grouped(value, decimals)
+}
+
+/// A number without digits after the point, in groups of three.
+pub fn whole(value: f64) -> String {
+    grouped(value, 0)
+}
+
+fn grouped(value: f64, decimals: usize) -> String {
+    let text = format!("{:.decimals$}", value.abs());
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
@@ -165,5 +174,6 @@ of payload
             "-",
         ];
         assert_eq!(shown.map(figure), expected);
+        assert_eq!([1.0, 10_000.0].map(whole), ["1", "10,000"]);
     }
 }

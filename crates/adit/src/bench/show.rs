@@ -4,16 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use adit_bench::plot::{Panel, svg};
+use adit_bench::sessions::Rates;
 use adit_bench::table::Table;
 use adit_bench::throughput::{Report, charts, tables};
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
 
 use crate::output::print;
-
-/// Where a Markdown file has the tables, between two lines of their own.
-const BEGIN: &str = "<!-- adit bench throughput: begin -->\n";
-const END: &str = "<!-- adit bench throughput: end -->\n";
 
 /// What to do with the results.
 #[derive(Debug, Args)]
@@ -30,9 +27,17 @@ pub struct ShowArgs {
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
 
+    /// Add a chart of the rates in this file, which `adit bench sessions N --json` has printed.
+    #[arg(long, value_name = "FILE", requires = "plot")]
+    pub sessions: Option<PathBuf>,
+
     /// Put the tables as Markdown into this file, between the lines that mark their place.
     #[arg(long, value_name = "FILE")]
     pub update: Option<PathBuf>,
+
+    /// Which place of that file: that between the lines `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
+    #[arg(long, value_name = "NAME", default_value = "throughput")]
+    pub part: String,
 }
 
 impl ShowArgs {
@@ -42,12 +47,12 @@ impl ShowArgs {
     /// A file cannot be written.
     pub(super) fn show(&self, report: &Report) -> anyhow::Result<()> {
         if let Some(file) = &self.plot {
-            write(file, &svg(&self.panels(report)))?;
+            write(file, &svg(&self.panels(report)?))?;
         }
         if let Some(file) = &self.update {
             let text = fs::read_to_string(file);
             let text = text.with_context(|| format!("cannot read {}", file.display()))?;
-            let text = replaced(&text, &markdown(report));
+            let text = replaced(&text, &self.part, &markdown(report));
             let text = text.with_context(|| format!("cannot update {}", file.display()))?;
             write(file, &text)?;
         }
@@ -58,8 +63,17 @@ impl ShowArgs {
         }
     }
 
-    fn panels(&self, report: &Report) -> Vec<Panel> {
-        charts(report)
+    fn panels(&self, report: &Report) -> anyhow::Result<Vec<Panel>> {
+        let mut panels = charts(report);
+        if let Some(file) = &self.sessions {
+            let name = file.display();
+            let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+            let rates: Rates = serde_json::from_str(&text).with_context(|| {
+                format!("{name} is not what `adit bench sessions --json` prints")
+            })?;
+            panels.push(rates.chart());
+        }
+        Ok(panels)
     }
 }
 
@@ -105,20 +119,15 @@ fn about(report: &Report) -> String {
     )
 }
 
-/// `text` with another content between the two lines that mark its place.
-fn replaced(text: &str, content: &str) -> anyhow::Result<String> {
-    let places = text.split_once(BEGIN).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(END)?;
-        Some((before, after))
-    });
-    ensure!(
-        places.is_some(),
-        "it has not the lines {} and {}",
-        BEGIN.trim(),
-        END.trim()
-    );
-    let (before, after) = places.unwrap_or_default();
-    Ok(format!("{before}{BEGIN}\n{content}\n{END}{after}"))
+/// `text` with another content between the two lines that mark the place `part`.
+fn replaced(text: &str, part: &str, content: &str) -> anyhow::Result<String> {
+    let begin = format!("<!-- {part}: begin -->\n");
+    let end = format!("<!-- {part}: end -->\n");
+    let (before, after) = text
+        .split_once(&begin)
+        .and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)))
+        .with_context(|| format!("it has not the lines {} and {}", begin.trim(), end.trim()))?;
+    Ok(format!("{before}{begin}\n{content}\n{end}{after}"))
 }
 
 #[cfg(test)]
@@ -127,10 +136,13 @@ mod tests {
 
     #[test]
     fn only_the_marked_part_of_a_file_is_replaced() {
-        let text = format!("above\n{BEGIN}old\n{END}below\n");
-        let once = replaced(&text, "new\n").unwrap();
-        assert_eq!(once, format!("above\n{BEGIN}\nnew\n\n{END}below\n"));
-        assert_eq!(replaced(&once, "new\n").unwrap(), once);
-        assert!(replaced("no marks", "new").is_err());
+        let place =
+            |part, content| format!("<!-- {part}: begin -->\n{content}<!-- {part}: end -->\n");
+        let (first, second) = (place("first", "1\n"), place("second", "2\n"));
+        let once = replaced(&format!("above\n{first}{second}below\n"), "second", "new\n").unwrap();
+        let second = place("second", "\nnew\n\n");
+        assert_eq!(once, format!("above\n{first}{second}below\n"));
+        assert_eq!(replaced(&once, "second", "new\n").unwrap(), once);
+        assert!(replaced(&once, "third", "new").is_err());
     }
 }

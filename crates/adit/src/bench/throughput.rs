@@ -24,7 +24,7 @@ Each subject has two hosts of its own, made of network namespaces and joined by 
 network is not touched. The bare cable is always measured too. Needs root, or unprivileged user namespaces and an
 accessible /dev/net/tun. What else runs on the machine shows in the figures.";
 
-/// What runs last is compared with: OpenVPN and wireguard-go.
+/// What `--compare` adds: OpenVPN and wireguard-go.
 const PEERS: [Subject; 2] = [Subject::OpenVpn(TunMtu::Standard), Subject::WireguardGo];
 const EVERYTHING: [Subject; 7] = [
     Subject::Adit(Encryption::Off),
@@ -41,7 +41,8 @@ const EVERYTHING: [Subject; 7] = [
 #[command(after_help = EXAMPLES)]
 pub struct ThroughputArgs {
     /// What to measure beside the cable: adit-128, adit-40, adit-off, adit-128-stateful, openvpn, openvpn-jumbo,
-    /// wireguard-go.
+    /// wireguard-go; and adit-128 with one setting changed: adit-128-packet, adit-128-xdp, adit-128-no-offload,
+    /// adit-128-small-buffers, adit-128-one-worker, adit-128-pinned.
     #[arg(
         long,
         value_name = "NAMES",

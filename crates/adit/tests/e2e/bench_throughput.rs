@@ -78,10 +78,12 @@ fn a_short_run_measures_the_tunnel_beside_the_cable() {
 /// The JSON of a run becomes tables, in a file too.
 fn shown_again(directory: &Path, json: &str) {
     std::fs::write(directory.join("run.json"), json).unwrap();
-    let marks = "<!-- adit bench throughput: begin -->\n<!-- adit bench throughput: end -->\n";
+    let marks = "<!-- rates: begin -->\n<!-- rates: end -->\n";
     std::fs::write(directory.join("page.md"), format!("above\n{marks}below\n")).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_adit"))
-        .args(["bench", "report", "run.json", "--update", "page.md"])
+        .args([
+            "bench", "report", "run.json", "--update", "page.md", "--part", "rates",
+        ])
         .current_dir(directory)
         .output()
         .unwrap();

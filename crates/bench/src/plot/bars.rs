@@ -7,7 +7,7 @@ use crate::table::figure;
 const ROW: f64 = 28.0;
 const THICKNESS: f64 = 18.0;
 /// Room for what stands before a bar, and after the longest.
-const LABELS: f64 = 250.0;
+const LABELS: f64 = 275.0;
 const VALUES: f64 = 70.0;
 
 /// Bars below one another, with their values.

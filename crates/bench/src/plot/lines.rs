@@ -1,7 +1,7 @@
 //! Values that change with another.
 
 use super::{MARGIN, Svg, WIDTH, round_up};
-use crate::table::figure;
+use crate::table::{figure, whole};
 
 /// Height of the chart with its axes.
 pub(super) const HEIGHT: f64 = 280.0;
@@ -88,7 +88,7 @@ impl Scale {
         for decade in 0..=self.decades as u8 {
             let value = 10_f64.powi(decade.into());
             let (x, y) = self.place((value, 0.0));
-            svg.text("axis", "middle", (x, y + 18.0), &figure(value));
+            svg.text("axis", "middle", (x, y + 18.0), &whole(value));
         }
     }
 }

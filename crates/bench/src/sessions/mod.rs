@@ -16,7 +16,9 @@
 //! | `server` | a server of our own to put load on |
 //! | `memory` | what the server's process holds |
 //! | `report` | what came of it |
+//! | `chart` | the same as a chart |
 
+mod chart;
 mod client;
 mod generator;
 mod load;
@@ -30,6 +32,7 @@ mod sources;
 
 use std::time::{Duration, Instant};
 
+pub use chart::Rates;
 pub use generator::Target;
 pub use memory::Memory;
 pub use report::{Failure, Forwarding, MemoryReport, Milliseconds, Report, SetUp};

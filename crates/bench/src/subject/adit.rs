@@ -11,7 +11,7 @@ use adit_net::netlink::Address;
 use anyhow::{Context, ensure};
 use ipnet::{IpNet, Ipv6Net};
 
-use super::{Encryption, output_of};
+use super::{Encryption, Tuning, output_of};
 use crate::program::Program;
 use crate::stage::{Attachment, SERVER, Stage};
 use crate::stop::Stop;
@@ -62,17 +62,40 @@ impl Encryption {
     }
 }
 
+impl Tuning {
+    /// A line of the server's section `[network]`, and further sections.
+    fn of_server(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Packet => ("", "[gre]\ntransmit = \"packet\"\n"),
+            Self::Xdp => ("", "[gre]\ntransmit = \"xdp\"\n"),
+            Self::NoOffload => ("offload = false\n", ""),
+            Self::SmallBuffers => ("", "[gre]\nreceive_buffer = 212992\nsend_buffer = 212992\n"),
+            Self::OneWorker => ("", "[workers]\ncount = 1\n"),
+            Self::Pinned => ("", "[workers]\npin = true\n"),
+        }
+    }
+
+    fn of_client(self) -> &'static [&'static str] {
+        match self {
+            Self::Packet => &["--transmit", "packet"],
+            Self::Xdp => &["--transmit", "xdp"],
+            Self::NoOffload | Self::SmallBuffers | Self::OneWorker | Self::Pinned => &[],
+        }
+    }
+}
+
 pub(super) fn set_up(
     mut stage: Stage,
     adit: &Path,
     encryption: Encryption,
+    tuning: Option<Tuning>,
     stop: &Stop,
 ) -> anyhow::Result<Stage> {
     let lo = stage.server.host.netlink().link_by_name("lo")?.index;
     let behind = Address::in_network(lo, Ipv6Net::new_assert(BEHIND, 128).into());
     stage.server.host.netlink().add_address(&behind)?;
 
-    let configuration = write_configuration(stage.directory(), encryption)?;
+    let configuration = write_configuration(stage.directory(), encryption, tuning)?;
     let mut command = command(&stage.server.host, adit);
     command
         .args(["serve", "--first-user", USER, "--config"])
@@ -92,6 +115,7 @@ pub(super) fn set_up(
             &format!("{BEHIND}/128"),
         ])
         .args(encryption.of_client())
+        .args(tuning.map_or(&[][..], Tuning::of_client))
         .env("ADIT_PASSWORD", password);
     let client = Program::start("client", command, stage.directory())?;
     let told = client.wait_for(|line| line.strip_prefix("connected: ").map(str::to_owned))?;
@@ -135,10 +159,16 @@ fn control_socket(directory: &Path) -> PathBuf {
     directory.join("control.sock")
 }
 
-fn write_configuration(directory: &Path, encryption: Encryption) -> anyhow::Result<PathBuf> {
+fn write_configuration(
+    directory: &Path,
+    encryption: Encryption,
+    tuning: Option<Tuning>,
+) -> anyhow::Result<PathBuf> {
     let path = directory.join("adit.toml");
+    let (network, sections) = tuning.map_or(("", ""), Tuning::of_server);
     let text = format!(
-        "control_socket = {:?}\n[network]\nipv6_prefix = \"{PREFIX}\"\n[users]\ndatabase = {:?}\n{}",
+        "control_socket = {:?}\n[network]\nipv6_prefix = \"{PREFIX}\"\n{network}\
+         [users]\ndatabase = {:?}\n{}{sections}",
         control_socket(directory),
         directory.join("users.db"),
         encryption.of_server(),

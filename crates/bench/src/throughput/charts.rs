@@ -18,7 +18,7 @@ pub fn charts(report: &Report) -> Vec<Panel> {
         let bar = |it: &&TcpResult| Bar {
             label: it.subject.description().to_owned(),
             value: value(&it.median),
-            own: matches!(it.subject, Subject::Adit(_)),
+            own: it.subject.is_adit(),
         };
         let bare = cables.first().map(|it| figure(value(&it.median)));
         let bare = bare.map_or_else(String::new, |bare| format!("; bare cable {bare}"));

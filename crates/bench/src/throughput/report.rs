@@ -241,10 +241,7 @@ impl Report {
             it.added_median = bare.map(|bare| it.round_trips.median - bare.median);
             it.added_p99 = bare.map(|bare| it.round_trips.p99 - bare.p99);
         }
-        let own = self
-            .tcp
-            .iter()
-            .filter(|it| matches!(it.subject, Subject::Adit(_)));
+        let own = self.tcp.iter().filter(|it| it.subject.is_adit());
         self.ratios = own
             .flat_map(|own| {
                 let peers = self.tcp.iter().filter(|it| it.subject.is_peer());
