@@ -23,9 +23,10 @@ pub(crate) fn ping(host: &Host, target: &str, count: u32, options: &[&str]) -> u
 /// What ping(8) says.
 pub(crate) fn ping_report(host: &Host, target: &str, count: u32, options: &[&str]) -> String {
     let count = count.to_string();
+    // Once one answer has come, ping waits for the others no longer than the interval.
     let output = host
         .command("ping")
-        .args(["-n", "-i", "0.02", "-W", "2", "-c", &count])
+        .args(["-n", "-i", "0.1", "-W", "2", "-c", &count])
         .args(options)
         .arg(target)
         .output()
