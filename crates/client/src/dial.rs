@@ -3,6 +3,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
+use adit_io::established;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
@@ -143,19 +144,6 @@ enum Attempt {
     Connected(TcpStream),
     HungUp,
     Failed(io::Error),
-}
-
-/// Whether a connection has come about, or has failed; none while it is still being made.
-fn established(stream: &TcpStream) -> Option<io::Result<()>> {
-    match stream.take_error() {
-        Ok(None) => {}
-        Ok(Some(error)) | Err(error) => return Some(Err(error)),
-    }
-    match stream.peer_addr() {
-        Ok(_) => Some(Ok(())),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
-        Err(error) => Some(Err(error)),
-    }
 }
 
 #[cfg(test)]

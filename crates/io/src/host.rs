@@ -29,7 +29,8 @@ pub struct HostSender {
 }
 
 impl HostReceiver {
-    pub(crate) fn new(socket: Arc<RawGre>) -> Self {
+    /// With a socket that others may use too.
+    pub fn new(socket: Arc<RawGre>) -> Self {
         Self {
             socket,
             batch: RecvBatch::new(),
@@ -40,7 +41,8 @@ impl HostReceiver {
         &self.socket
     }
 
-    pub(crate) fn take_errors(&mut self) -> Vec<PathError> {
+    /// What the network said about packets that did not arrive, as far as it was met while receiving.
+    pub fn take_errors(&mut self) -> Vec<PathError> {
         self.batch.take_errors()
     }
 }
@@ -57,7 +59,8 @@ impl GreReceiver for HostReceiver {
 }
 
 impl HostSender {
-    pub(crate) fn new(socket: Arc<RawGre>) -> Self {
+    /// With a socket that others may use too.
+    pub fn new(socket: Arc<RawGre>) -> Self {
         Self {
             socket,
             tally: SendTally::default(),
@@ -70,11 +73,13 @@ impl HostSender {
         Ok(())
     }
 
-    pub(crate) fn take_errors(&mut self) -> Vec<PathError> {
+    /// What the network said about packets that did not arrive, as far as it was met while sending.
+    pub fn take_errors(&mut self) -> Vec<PathError> {
         self.tally.take_errors()
     }
 
-    pub(crate) fn counters(&self) -> SendCounters {
+    /// What became of the packets sent.
+    pub fn counters(&self) -> SendCounters {
         let by_socket = self.tally.counters();
         let direct = self.direct.as_ref().map(DirectGre::counters);
         let direct = direct.unwrap_or_default();

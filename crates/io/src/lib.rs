@@ -16,4 +16,4 @@ pub use entropy::SystemEntropy;
 pub use host::{HostReceiver, HostSender};
 pub use packets::{Carrier, Dropped, PacketIo, Progress, SourceAddress};
 pub use ports::{GreReceiver, GreSender, Strays, TunPort};
-pub use stream::{ControlStream, StreamState};
+pub use stream::{ControlStream, StreamState, established};

@@ -121,3 +121,16 @@ impl Source for ControlStream {
         self.stream.deregister(registry)
     }
 }
+/// Whether a connection has come about, or has failed; none while it is still being made. For a stream
+/// that does not block.
+pub fn established(stream: &TcpStream) -> Option<io::Result<()>> {
+    match stream.take_error() {
+        Ok(None) => {}
+        Ok(Some(error)) | Err(error) => return Some(Err(error)),
+    }
+    match stream.peer_addr() {
+        Ok(_) => Some(Ok(())),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
+        Err(error) => Some(Err(error)),
+    }
+}

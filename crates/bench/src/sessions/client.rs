@@ -90,16 +90,3 @@ pub(super) fn connect(source: Option<Ipv4Addr>, server: SocketAddrV4) -> io::Res
         _ => Ok(TcpStream::from_std(socket.into())),
     }
 }
-
-/// Whether a connection has come about, or has failed; none while it is still being made.
-pub(super) fn established(stream: &TcpStream) -> Option<io::Result<()>> {
-    match stream.take_error() {
-        Ok(None) => {}
-        Ok(Some(error)) | Err(error) => return Some(Err(error)),
-    }
-    match stream.peer_addr() {
-        Ok(_) => Some(Ok(())),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
-        Err(error) => Some(Err(error)),
-    }
-}

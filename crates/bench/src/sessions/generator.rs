@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use adit_engine::{
     CallKey, CallLimit, ConnectionId, Dial, Endpoint, EndpointConfig, Path, Shard, SourceCheck,
 };
-use adit_io::{ControlStream, Progress, StreamState, SystemEntropy};
+use adit_io::{ControlStream, Progress, StreamState, SystemEntropy, established};
 use adit_ppp::auth::{Method, PeerConfig};
 use adit_ppp::{Ipv4Config, LinkConfig, link::Role};
 use adit_pptp::control_connection;
@@ -23,7 +23,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use zeroize::Zeroizing;
 
-use super::client::{Client, Stage, connect, established};
+use super::client::{Client, Stage, connect};
 use super::packets::{Answer, Packets, Question};
 use super::sources::Sources;
 

@@ -1,14 +1,15 @@
 //! GRE packets of all sessions through one raw socket, and the answers that come out of the tunnels.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use adit_engine::{Burst, CallKey, Endpoint, Incoming, Path, Sink};
-use adit_io::Progress;
+use adit_io::{GreReceiver, GreSender, HostReceiver, HostSender, Progress};
 use adit_ip::echo;
-use adit_net::gre::{Outgoing, RawGre, RawGreError, RecvBatch, SendTally};
+use adit_net::gre::{RawGre, RawGreError};
 
 /// An echo reply that came out of a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,35 +35,25 @@ pub(super) struct Question<'a> {
 
 /// The raw socket with room for packets on their way in and out.
 pub(super) struct Packets {
-    gre: RawGre,
-    received: RecvBatch,
+    gre: Arc<RawGre>,
+    receiver: HostReceiver,
+    sender: HostSender,
     outgoing: Burst,
-    tally: SendTally,
     answers: Vec<Answer>,
 }
 
 struct Ways<'a> {
-    gre: &'a RawGre,
+    sender: &'a mut HostSender,
     outgoing: &'a mut Burst,
-    tally: &'a mut SendTally,
     answers: &'a mut Vec<Answer>,
 }
 
 impl Ways<'_> {
     fn flush(&mut self) {
         self.outgoing.encrypt();
-        let packets = self.outgoing.packets();
-        let packets = packets.filter_map(|(path, gre)| match (path.local, path.peer) {
-            (IpAddr::V4(local), IpAddr::V4(peer)) => Some(Outgoing {
-                source: Some(local),
-                destination: peer,
-                gre,
-            }),
-            _ => None,
-        });
-        self.gre.send(self.tally, packets);
+        self.sender.send(self.outgoing.packets());
         // Errors that the network reported are told by what does not come up.
-        self.tally.take_errors();
+        self.sender.take_errors();
         self.outgoing.clear();
     }
 }
@@ -93,20 +84,20 @@ impl Packets {
     /// # Errors
     /// What is missing for it.
     pub(super) fn open() -> Result<Self, RawGreError> {
+        let gre = Arc::new(RawGre::open(None)?);
         Ok(Self {
-            gre: RawGre::open(None)?,
-            received: RecvBatch::new(),
+            receiver: HostReceiver::new(Arc::clone(&gre)),
+            sender: HostSender::new(Arc::clone(&gre)),
+            gre,
             outgoing: Burst::new(),
-            tally: SendTally::default(),
             answers: Vec::new(),
         })
     }
 
     fn ways(&mut self) -> Ways<'_> {
         Ways {
-            gre: &self.gre,
+            sender: &mut self.sender,
             outgoing: &mut self.outgoing,
-            tally: &mut self.tally,
             answers: &mut self.answers,
         }
     }
@@ -116,24 +107,23 @@ impl Packets {
     /// # Errors
     /// What the socket reports, other than that nothing is left.
     pub(super) fn fetch(&mut self) -> io::Result<Progress> {
-        if self.gre.recv_batch(&mut self.received)? > 0 {
+        if self.receiver.receive()? > 0 {
             return Ok(Progress::More);
         }
         // Errors that the network reported are told by what does not come up.
-        self.received.take_errors();
+        self.receiver.take_errors();
         Ok(Progress::Drained)
     }
 
     /// Gives the packets of the last batch to the endpoint.
     pub(super) fn deliver(&mut self, now: Instant, endpoint: &mut Endpoint) {
         let mut ways = Ways {
-            gre: &self.gre,
+            sender: &mut self.sender,
             outgoing: &mut self.outgoing,
-            tally: &mut self.tally,
             answers: &mut self.answers,
         };
-        let packets = self.received.packets();
-        let packets = packets.map(|it| Incoming::new(IpAddr::V4(it.source), it.gre));
+        let packets = self.receiver.packets();
+        let packets = packets.map(|(source, octets)| Incoming::new(source, octets));
         endpoint.receive(now, packets, &mut ways);
     }
 
@@ -183,7 +173,7 @@ impl Packets {
 
     /// GRE packets that this host did not send, its queues being full or for other reasons.
     pub(super) fn unsent(&self) -> u64 {
-        let counters = self.tally.counters();
+        let counters = self.sender.counters();
         counters.congested + counters.refused
     }
 }

@@ -142,15 +142,6 @@ impl RawGre {
         receive::receive(self.socket.as_fd(), batch)
     }
 
-    /// Receives more packets behind those that `batch` holds, as far as there is room, and returns how
-    /// many; otherwise as [`Self::recv_batch`].
-    ///
-    /// # Errors
-    /// As [`Self::recv_batch`]; the packets received before stay.
-    pub fn recv_more(&self, batch: &mut RecvBatch) -> io::Result<usize> {
-        receive::receive(self.socket.as_fd(), batch)
-    }
-
     /// Sends packets, [`BATCH`] in a system call, from where they are, and returns how many the host
     /// accepted.
     ///

@@ -77,24 +77,6 @@ impl TunQueue {
         }
         .map(drop)
     }
-
-    /// Writes one packet that has its [`VnetHeader`] right before it. Without offload, the header is
-    /// skipped.
-    ///
-    /// # Errors
-    /// As [`Self::write`]; `InvalidInput` if there is no room for a header.
-    pub fn write_whole(&self, header_and_packet: &[u8]) -> io::Result<()> {
-        let (_, packet) = header_and_packet
-            .split_at_checked(VNET_HEADER)
-            .ok_or(ErrorKind::InvalidInput)?;
-        match self.offload {
-            OffloadSupport::None => (&self.device).write(packet),
-            OffloadSupport::Tcp | OffloadSupport::TcpAndUdp => {
-                (&self.device).write(header_and_packet)
-            }
-        }
-        .map(drop)
-    }
 }
 
 impl AsFd for TunQueue {

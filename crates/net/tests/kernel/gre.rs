@@ -303,35 +303,6 @@ fn packets_leave_from_where_they_are_however_many() {
 }
 
 #[test]
-fn more_packets_are_received_behind_the_first() {
-    in_lab(|lab| {
-        let (left, right) = two_hosts(lab);
-        let (left, right) = (open(&left), open(&right));
-        let packets: Vec<_> = (0..=BATCH).map(|n| packet(&n.to_be_bytes())).collect();
-        let (first, later) = packets.split_at(2);
-        let mut tally = SendTally::default();
-        let mut batch = RecvBatch::new();
-        assert_eq!(
-            left.send(&mut tally, first.iter().map(|gre| to_right(gre))),
-            2
-        );
-        while batch.packets().count() < first.len() {
-            wait(&right);
-            right.recv_more(&mut batch).unwrap();
-        }
-        left.send(&mut tally, later.iter().map(|gre| to_right(gre)));
-        while batch.packets().count() < BATCH {
-            wait(&right);
-            right.recv_more(&mut batch).unwrap();
-        }
-        let received: Vec<_> = batch.packets().map(|packet| packet.gre.to_vec()).collect();
-        assert_eq!(received, packets[..BATCH]);
-        assert_eq!(right.recv_more(&mut batch).unwrap(), 0, "no room");
-        assert_eq!(receive(&right, 1), [(LEFT, RIGHT, packets[BATCH].clone())]);
-    });
-}
-
-#[test]
 fn each_socket_gets_the_calls_of_its_share_and_nothing_else() {
     in_lab(|lab| {
         let (left, right) = two_hosts(lab);

@@ -103,8 +103,7 @@ fn join(left: &TunQueue, right: &TunQueue, stop: &UnixStream) -> Vec<Packet> {
             carried.push(packet);
         }
         while let Some(packet) = read(right) {
-            let whole = [&packet.header[..], &packet.octets].concat();
-            left.write_whole(&whole).unwrap();
+            left.write(&packet.header, &packet.octets).unwrap();
         }
     }
 }
