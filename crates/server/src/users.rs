@@ -6,6 +6,8 @@ mod database;
 mod first_user;
 mod generated;
 mod permissions;
+mod policy;
+mod units;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -20,6 +22,10 @@ pub use chap_secrets::{ChapSecrets, SyntaxError};
 pub use database::{Database, NewUser, UserSummary};
 pub use first_user::{create_first_user, login_instructions};
 pub use generated::GeneratedPassword;
+pub use policy::{NoSuchRule, Policy, Simultaneous};
+pub use units::{
+    BadValue, parse_amount, parse_duration, parse_moment, show_amount, show_duration, show_moment,
+};
 
 use crate::config::UserSource;
 
