@@ -15,6 +15,10 @@ mod encryption;
 #[cfg(test)]
 mod endings;
 #[cfg(test)]
+mod freeradius;
+#[cfg(test)]
+mod freeradius_harness;
+#[cfg(test)]
 mod impaired;
 #[cfg(test)]
 mod ipv6;
@@ -28,6 +32,8 @@ mod login;
 mod many;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod rogue_radius;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]

@@ -58,6 +58,20 @@ impl Program {
         self.output.wait_for(|line| line.contains(part)).is_ok()
     }
 
+    /// Waits until `find` finds something in the lines on standard output.
+    pub(crate) fn wrote<T>(&self, find: impl Fn(&[String]) -> Option<T>) -> T {
+        let found = self
+            .output
+            .wait(|text| find(&text.lines).is_some() || text.ended);
+        find(&found.lines)
+            .unwrap_or_else(|| panic!("not on standard output:\n{}", found.lines.join("\n")))
+    }
+
+    /// The lines on standard output so far.
+    pub(crate) fn output_so_far(&self) -> Vec<String> {
+        self.output.text.lock().unwrap().lines.clone()
+    }
+
     /// Waits for a line on standard error that contains `part`.
     pub(crate) fn logged(&self, part: &str) -> String {
         self.logged_all(&[part])
