@@ -118,6 +118,18 @@ impl Endpoint {
         }
     }
 
+    /// Takes another configuration for control connections and calls that come up from now on; those that
+    /// are up keep theirs. Whether the MSS is lowered and source addresses are checked changes for all at once.
+    /// [`maximum_calls`](EndpointConfig::maximum_calls) and [`shard`](EndpointConfig::shard) stay what they
+    /// were: calls are counted by the one and numbered by the other.
+    pub fn reconfigure(&mut self, config: EndpointConfig) {
+        self.config = EndpointConfig {
+            maximum_calls: self.config.maximum_calls.clone(),
+            shard: self.config.shard,
+            ..config
+        };
+    }
+
     /// A peer has opened a TCP connection to us.
     pub fn accept(&mut self, now: Instant, id: ConnectionId, path: Path) {
         let control = ControlConnection::new_receiver(self.config.control.clone(), now);

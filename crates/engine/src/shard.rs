@@ -54,18 +54,27 @@ impl Default for Shard {
 /// How many calls there may be at once. Those of all endpoints that have clones of one limit are
 /// counted together.
 #[derive(Debug, Clone)]
-pub struct CallLimit {
-    maximum: usize,
-    taken: Arc<AtomicUsize>,
+pub struct CallLimit(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    maximum: AtomicUsize,
+    taken: AtomicUsize,
 }
 
 impl CallLimit {
     /// A limit of its own.
     pub fn new(maximum: usize) -> Self {
-        Self {
-            maximum,
-            taken: Arc::default(),
-        }
+        Self(Arc::new(Counts {
+            maximum: AtomicUsize::new(maximum),
+            taken: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Allows so many calls from now on, in all endpoints that share the limit. Calls that are up stay, also
+    /// where they are more.
+    pub fn set(&self, maximum: usize) {
+        self.0.maximum.store(maximum, Ordering::Relaxed);
     }
 }
 
@@ -83,8 +92,9 @@ impl Places {
 
     /// Takes a place; `false` where there is none.
     pub(crate) fn take(&mut self) -> bool {
-        let free = |taken| (taken < self.limit.maximum).then_some(taken + 1);
-        let taken = &self.limit.taken;
+        let maximum = self.limit.0.maximum.load(Ordering::Relaxed);
+        let free = |taken| (taken < maximum).then_some(taken + 1);
+        let taken = &self.limit.0.taken;
         let took = taken
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free)
             .is_ok();
@@ -94,7 +104,7 @@ impl Places {
 
     /// Takes a place though there may be none: for a call that we ask for.
     pub(crate) fn take_any(&mut self) {
-        self.limit.taken.fetch_add(1, Ordering::Relaxed);
+        self.limit.0.taken.fetch_add(1, Ordering::Relaxed);
         self.held += 1;
     }
 
@@ -102,14 +112,14 @@ impl Places {
     pub(crate) fn give_back(&mut self) {
         if let Some(held) = self.held.checked_sub(1) {
             self.held = held;
-            self.limit.taken.fetch_sub(1, Ordering::Relaxed);
+            self.limit.0.taken.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
 impl Drop for Places {
     fn drop(&mut self) {
-        self.limit.taken.fetch_sub(self.held, Ordering::Relaxed);
+        self.limit.0.taken.fetch_sub(self.held, Ordering::Relaxed);
     }
 }
 
@@ -173,5 +183,16 @@ mod tests {
         one.take_any();
         one.give_back();
         assert!(!one.take());
+    }
+    #[test]
+    fn a_limit_can_change_while_calls_are_up() {
+        let limit = CallLimit::new(2);
+        let mut places = Places::new(limit.clone());
+        assert!(places.take() && places.take() && !places.take());
+        limit.set(1);
+        places.give_back();
+        assert!(!places.take());
+        limit.set(3);
+        assert!(places.take() && places.take() && !places.take());
     }
 }
