@@ -1,11 +1,10 @@
 //! `adit serve`: runs a server.
 
-use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 use adit_net::direct::DirectError;
 use adit_net::gre::RawGreError;
-use adit_server::config::{Config, UserSource};
+use adit_server::config::{Config, Listen, UserSource};
 use adit_server::users::{Database, create_first_user, login_instructions};
 use adit_server::{ServeError, Server, SetupError};
 use anyhow::{Context, bail};
@@ -31,9 +30,9 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Address and port to listen on; may be given several times.
+    /// Address, or interface, and port to listen on; may be given several times.
     #[arg(long, value_name = "ADDR:PORT")]
-    pub listen: Vec<SocketAddrV4>,
+    pub listen: Vec<Listen>,
 
     /// Addresses inside the tunnel; the first one is the server's end.
     #[arg(long, value_name = "CIDR")]
@@ -121,11 +120,9 @@ impl ServeArgs {
 
     /// What clients are to type for the server, as far as the configuration tells.
     fn address_for_clients(config: &Config) -> String {
-        let known = config
-            .listen
-            .iter()
-            .find(|address| !address.ip().is_unspecified());
-        known.map_or_else(|| "SERVER".to_owned(), |address| address.ip().to_string())
+        let mut addresses = config.listen.iter().map(|place| *place.address.ip());
+        let known = addresses.find(|address| !address.is_unspecified());
+        known.map_or_else(|| "SERVER".to_owned(), |address| address.to_string())
     }
 }
 

@@ -5,9 +5,12 @@
 //! combinations that cannot work. Choices that work but weaken the server are listed by
 //! [`Config::warnings`].
 
+mod access;
 mod check;
 mod defaults;
 mod error;
+mod firewall;
+mod hooks;
 mod raw;
 mod suggest;
 #[cfg(test)]
@@ -17,7 +20,10 @@ mod warnings;
 
 use std::path::Path;
 
+pub use access::{Access, Listen, ListenError};
 pub use error::{ConfigError, Problem};
+pub use firewall::Firewall;
+pub use hooks::Hooks;
 pub use types::{
     AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
     MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, UserSource, WorkerCount, Workers,

@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use mio::net::TcpListener;
 use mio::{Events, Poll, Token};
 use signal_hook_mio::v1_0::Signals;
 
@@ -24,8 +23,10 @@ mod connections;
 mod error;
 mod events;
 mod leases;
+mod listeners;
 mod logins;
 mod reach;
+mod refusals;
 mod start;
 mod throttle;
 
@@ -33,6 +34,8 @@ use admin::Inquiries;
 use connections::Connections;
 pub use error::ServeError;
 use leases::Leases;
+use listeners::Listeners;
+use refusals::Refusals;
 use throttle::Throttle;
 
 const SIGNALS: Token = Token(0);
@@ -50,7 +53,7 @@ pub struct Server {
     interface: String,
     poll: Poll,
     bell: Arc<Doorbell>,
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     connections: Connections,
     crew: Crew,
     host: Option<Host>,
@@ -64,6 +67,7 @@ pub struct Server {
     ending: Ending,
     backlog: Backlog,
     strangers: Throttle,
+    refusals: Refusals,
 }
 
 /// What is to be gone on with. Readiness is reported once, so what is left when a turn is over must
@@ -72,7 +76,7 @@ pub struct Server {
 struct Backlog {
     /// Whether the workers may have said more.
     notices: bool,
-    /// Listeners by their index.
+    /// Listeners by their number.
     listeners: BTreeSet<usize>,
     /// When the system may have room for a connection again that it had not.
     accept_again: Option<Instant>,
@@ -216,6 +220,9 @@ impl Server {
         let problems = self.host.take().map(Host::undo).unwrap_or_default();
         for problem in problems {
             tracing::warn!("left behind on the host: {problem}");
+        }
+        if self.refusals != Refusals::default() {
+            tracing::info!("connections refused since the start: {}", self.refusals);
         }
         tracing::info!("ended");
     }

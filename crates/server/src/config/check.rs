@@ -3,13 +3,12 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::access::{INTERFACE_OCTETS, Listen};
 use super::error::Problem;
 use super::types::{AuthMethod, Config, EncryptionPolicy, Mtu, Network, UserSource, WorkerCount};
 
 /// Octets in the Host Name and Vendor Name fields (RFC 2637 §2.2).
 const NAME_OCTETS: usize = 64;
-/// IFNAMSIZ without its terminating zero.
-const INTERFACE_OCTETS: usize = 15;
 /// RFC 8200 §5: the smallest MTU of a link that carries IPv6.
 const IPV6_MINIMUM_MTU: u16 = 1280;
 /// From some packets to more than a network delivers in a second.
@@ -30,7 +29,10 @@ impl Config {
         self.network.check_ipv6()?;
         self.check_authentication()?;
         self.check_encryption()?;
-        self.check_limits()
+        self.check_limits()?;
+        self.limits.access.check()?;
+        self.hooks.check()?;
+        self.firewall.check()
     }
 
     fn check_ranges(&self) -> Result<(), Problem> {
@@ -143,7 +145,8 @@ impl Config {
                 "no address is given; try \"0.0.0.0:1723\"",
             ));
         }
-        for (index, address) in self.listen.iter().enumerate() {
+        for (index, place) in self.listen.iter().enumerate() {
+            let address = place.address;
             if self.network.pool.contains(address.ip()) {
                 return Err(Problem::new(
                     "network.pool",
@@ -155,8 +158,18 @@ impl Config {
                     ),
                 ));
             }
-            if self.listen[..index].contains(address) {
-                return Err(Problem::new("listen", format!("{address} is given twice")));
+            if self.listen[..index].contains(place) {
+                return Err(Problem::new("listen", format!("{place} is given twice")));
+            }
+            // The system has one socket for all addresses at a port, or one for each address or interface.
+            let all = |it: &&Listen| it.interface.is_none() && it.address.ip().is_unspecified();
+            let same_port = |it: &&Listen| it.address.port() == address.port();
+            let others = self.listen.iter().filter(|it| *it != place);
+            if let Some(wider) = others.filter(all).find(same_port) {
+                return Err(Problem::new(
+                    "listen",
+                    format!("{wider} takes the connections for {place} too; leave one of them out"),
+                ));
             }
         }
         Ok(())

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
+use super::access::Access;
+use super::firewall::Firewall;
+use super::hooks::Hooks;
 use super::types::{
     AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
     MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, UserSource, WorkerCount, Workers,
@@ -17,7 +20,7 @@ const PORT: u16 = 1723;
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: vec![SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT)],
+            listen: vec![SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT).into()],
             control_socket: PathBuf::from("/run/adit/control.sock"),
             network: Network::default(),
             users: UserSource::default(),
@@ -28,6 +31,8 @@ impl Default for Config {
             gre: Gre::default(),
             workers: Workers::default(),
             limits: Limits::default(),
+            hooks: Hooks::default(),
+            firewall: Firewall::default(),
         }
     }
 }
@@ -46,6 +51,7 @@ impl Default for Network {
             ipv6_dns: Vec::new(),
             forward: false,
             masquerade: false,
+            proxy_arp: false,
             offload: true,
         }
     }
@@ -139,6 +145,7 @@ impl Default for Limits {
             connections: 12_000,
             connections_per_address: 50,
             half_open: 1000,
+            access: Access::default(),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! The file as written: every key optional, no rule checked but the types.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
+use super::access::Listen;
 use super::error::Problem;
+use super::firewall::RawFirewall;
+use super::hooks::RawHooks;
 use super::types::{
     AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
     MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, UserSource, WorkerCount, Workers,
@@ -17,7 +20,7 @@ use super::types::{
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Raw {
-    listen: Option<Vec<SocketAddrV4>>,
+    listen: Option<Vec<Listen>>,
     control_socket: Option<PathBuf>,
     #[serde(default)]
     network: RawNetwork,
@@ -37,6 +40,10 @@ pub(super) struct Raw {
     workers: RawWorkers,
     #[serde(default)]
     limits: RawLimits,
+    #[serde(default)]
+    hooks: RawHooks,
+    #[serde(default)]
+    firewall: RawFirewall,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -53,6 +60,7 @@ struct RawNetwork {
     ipv6_dns: Option<Vec<Ipv6Addr>>,
     forward: Option<bool>,
     masquerade: Option<bool>,
+    proxy_arp: Option<bool>,
     offload: Option<bool>,
 }
 
@@ -132,6 +140,8 @@ struct RawLimits {
     connections: Option<usize>,
     connections_per_address: Option<usize>,
     half_open: Option<usize>,
+    allow: Option<Vec<Ipv4Net>>,
+    deny: Option<Vec<Ipv4Net>>,
 }
 
 impl Raw {
@@ -151,6 +161,8 @@ impl Raw {
         self.gre.apply(&mut config.gre);
         self.workers.apply(&mut config.workers);
         self.limits.apply(&mut config.limits);
+        self.hooks.apply(&mut config.hooks);
+        self.firewall.apply(&mut config.firewall);
         Ok(config)
     }
 }
@@ -168,6 +180,7 @@ impl RawNetwork {
         set(&mut network.ipv6_dns, self.ipv6_dns);
         set(&mut network.forward, self.forward);
         set(&mut network.masquerade, self.masquerade);
+        set(&mut network.proxy_arp, self.proxy_arp);
         set(&mut network.offload, self.offload);
     }
 }
@@ -265,6 +278,8 @@ impl RawLimits {
             self.connections_per_address,
         );
         set(&mut limits.half_open, self.half_open);
+        set(&mut limits.access.allow, self.allow);
+        set(&mut limits.access.deny, self.deny);
     }
 }
 

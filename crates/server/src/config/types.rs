@@ -1,17 +1,21 @@
 //! The checked configuration.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 
+use super::access::{Access, Listen};
+use super::firewall::Firewall;
+use super::hooks::Hooks;
+
 /// Everything the server can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Addresses and ports where control connections are accepted (TCP 1723, RFC 2637 §1.3).
-    pub listen: Vec<SocketAddrV4>,
+    /// Where control connections are accepted (TCP 1723, RFC 2637 §1.3).
+    pub listen: Vec<Listen>,
     /// Path of the socket where `adit sessions` and `adit disconnect` ask.
     pub control_socket: PathBuf,
     /// The tunnel's inside: addresses, names, routing.
@@ -32,6 +36,10 @@ pub struct Config {
     pub workers: Workers,
     /// How much of everything at once.
     pub limits: Limits,
+    /// Programs that are run when sessions begin and end.
+    pub hooks: Hooks,
+    /// Sets of addresses in nftables.
+    pub firewall: Firewall,
 }
 
 /// The tunnel's inside.
@@ -61,6 +69,9 @@ pub struct Network {
     pub forward: bool,
     /// Whether clients leave the host under the host's own address.
     pub masquerade: bool,
+    /// Whether this host answers ARP requests for clients whose addresses are in the network of one of its
+    /// Ethernet links.
+    pub proxy_arp: bool,
     /// Whether packets that stand for many are exchanged with the host, as far as its kernel is able to.
     pub offload: bool,
 }
@@ -302,4 +313,6 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Control connections that have no call yet.
     pub half_open: usize,
+    /// Which outer addresses may connect.
+    pub access: Access,
 }

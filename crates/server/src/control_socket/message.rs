@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Listen;
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
@@ -66,7 +68,7 @@ pub struct StatusInfo {
     /// Start of the server in seconds since 1970.
     pub since: u64,
     /// Where control connections are accepted.
-    pub listen: Vec<SocketAddrV4>,
+    pub listen: Vec<Listen>,
     /// The TUN interface.
     pub interface: String,
     /// Control connections.

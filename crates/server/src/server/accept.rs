@@ -8,6 +8,7 @@ use adit_io::Progress;
 use mio::net::TcpStream;
 
 use super::Server;
+use super::refusals::Refused;
 use crate::worker::message::Command;
 
 /// Connections taken from one listener before others get their turn.
@@ -32,10 +33,10 @@ impl Server {
 
     fn accept(&mut self, now: Instant, index: usize) -> Progress {
         for _ in 0..ACCEPTED {
-            let Some(listener) = self.listeners.get(index) else {
+            let Some(accepted) = self.listeners.accept(index) else {
                 return Progress::Drained;
             };
-            match listener.accept() {
+            match accepted {
                 Ok((stream, SocketAddr::V4(peer))) => self.take_connection(now, stream, peer),
                 Ok((_, SocketAddr::V6(_))) => {}
                 Err(error) => match error.kind() {
@@ -56,9 +57,10 @@ impl Server {
     }
 
     fn take_connection(&mut self, now: Instant, stream: TcpStream, peer: SocketAddrV4) {
-        if let Some(limit) = self.limit_reached(peer) {
+        if let Some(why) = self.refuses(peer) {
+            self.refusals.count(why);
             if self.strangers.allows(now) {
-                tracing::warn!(%peer, "connection refused: {limit}");
+                tracing::warn!(%peer, "connection refused: {why}");
             }
             return;
         }
@@ -68,15 +70,15 @@ impl Server {
         self.crew.tell(worker, Command::Accept { id, stream, peer });
     }
 
-    /// Which limit a new connection from this address would pass.
-    fn limit_reached(&self, peer: SocketAddrV4) -> Option<String> {
-        let pool = self.config.network.pool;
+    /// Why a new connection from this address is not taken, if it is not.
+    fn refuses(&self, peer: SocketAddrV4) -> Option<Refused> {
+        let (pool, limits) = (self.config.network.pool, &self.config.limits);
         if pool.contains(peer.ip()) {
-            return Some(format!(
-                "its address is within the tunnel's own pool {pool}"
-            ));
+            return Some(Refused::OwnPool(pool));
         }
-        self.connections
-            .limit_reached(*peer.ip(), &self.config.limits)
+        if !limits.access.admits(*peer.ip()) {
+            return Some(Refused::Denied);
+        }
+        self.connections.limit_reached(*peer.ip(), limits)
     }
 }

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use adit_engine::ConnectionId;
 use adit_net::gre::PathErrorCause;
 
+use super::refusals::Refused;
 use crate::config::Limits;
 
 /// What is known of one control connection's peer.
@@ -121,19 +122,14 @@ impl Connections {
     }
 
     /// Which limit a new connection from this address would pass.
-    pub(super) fn limit_reached(&self, peer: Ipv4Addr, limits: &Limits) -> Option<String> {
+    pub(super) fn limit_reached(&self, peer: Ipv4Addr, limits: &Limits) -> Option<Refused> {
         let of_peer = self.addresses.get(&peer).map_or(0, |it| it.connections);
         if self.len() >= limits.connections {
-            Some(format!("{} connections are the limit", limits.connections))
+            Some(Refused::Connections(limits.connections))
         } else if of_peer >= limits.connections_per_address {
-            Some(format!(
-                "{of_peer} connections from one address are the limit"
-            ))
+            Some(Refused::ConnectionsOfAddress(of_peer))
         } else if self.half_open >= limits.half_open {
-            Some(format!(
-                "{} connections without a call are the limit",
-                self.half_open
-            ))
+            Some(Refused::HalfOpen(self.half_open))
         } else {
             None
         }
@@ -144,12 +140,15 @@ impl Connections {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        sessions: 10,
-        connections: 4,
-        connections_per_address: 2,
-        half_open: 3,
-    };
+    fn limits() -> Limits {
+        Limits {
+            sessions: 10,
+            connections: 4,
+            connections_per_address: 2,
+            half_open: 3,
+            ..Limits::default()
+        }
+    }
 
     fn peer(last: u8) -> SocketAddrV4 {
         SocketAddrV4::new(address(last), 1)
@@ -160,8 +159,8 @@ mod tests {
     }
 
     fn refused(connections: &Connections, last: u8) -> String {
-        let limit = connections.limit_reached(address(last), &LIMITS);
-        limit.unwrap_or_default()
+        let limit = connections.limit_reached(address(last), &limits());
+        limit.map(|limit| limit.to_string()).unwrap_or_default()
     }
 
     #[test]

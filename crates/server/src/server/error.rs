@@ -1,9 +1,9 @@
 use std::io;
-use std::net::SocketAddrV4;
 
 use adit_net::direct::DirectError;
 use adit_net::gre::RawGreError;
 
+use crate::config::Listen;
 use crate::control_socket::BindError;
 use crate::host::SetupError;
 use crate::users::StoreError;
@@ -15,10 +15,10 @@ pub enum ServeError {
     #[error(transparent)]
     Users(#[from] StoreError),
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {}", listen_problem(source))]
+    #[error("cannot listen on {place}: {}", listen_problem(source))]
     Listen {
-        /// Which.
-        address: SocketAddrV4,
+        /// Where.
+        place: Listen,
         /// What the system said.
         source: io::Error,
     },
@@ -51,6 +51,9 @@ fn listen_problem(error: &io::Error) -> String {
                                             CAP_NET_BIND_SERVICE"
             .to_owned(),
         io::ErrorKind::AddrNotAvailable => "it is not an address of this host".to_owned(),
+        _ if error.raw_os_error() == Some(nix::libc::ENODEV) => {
+            "this host has no such interface".to_owned()
+        }
         _ => error.to_string(),
     }
 }

@@ -1,6 +1,5 @@
 //! Getting everything that a server needs, or saying what is missing.
 
-use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
@@ -10,15 +9,14 @@ use adit_net::gre::{CallIdShare, RawGre, RawGreOptions};
 use adit_net::tun::{Tun, TunQueue};
 use adit_ppp::Entropy;
 use adit_wire::ipv6cp::InterfaceId;
-use mio::net::TcpListener;
 use mio::unix::SourceFd;
-use mio::{Interest, Poll, Token};
+use mio::{Interest, Poll};
 use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::{
-    BELL, Backlog, Connections, Ending, Inquiries, LISTENERS, Leases, SIGNALS, ServeError, Server,
-    Throttle, unix_time,
+    BELL, Backlog, Connections, Ending, Inquiries, Leases, Listeners, Refusals, SIGNALS,
+    ServeError, Server, Throttle, unix_time,
 };
 use crate::aaa::Authentication;
 use crate::config::{self, Config, Mtu};
@@ -46,7 +44,8 @@ impl Server {
         }
         make_room_for(config.limits.connections);
         let poll = Poll::new()?;
-        let listeners = listen(&poll, &config.listen)?;
+        let mut listeners = Listeners::default();
+        listeners.set(poll.registry(), &config.listen)?;
         let cores = usable_cores();
         let workers = config.workers.count.on(cores.len());
         let sockets = gre_sockets(&config.gre, workers)?;
@@ -95,6 +94,7 @@ impl Server {
             ending: Ending::NotYet,
             backlog: Backlog::default(),
             strangers: Throttle::default(),
+            refusals: Refusals::default(),
             config,
         })
     }
@@ -192,18 +192,6 @@ fn make_room_for(connections: usize) {
         ),
         Err(error) => tracing::warn!("cannot raise the limit of open files: {error}"),
     }
-}
-
-fn listen(poll: &Poll, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, ServeError> {
-    let mut listeners = Vec::new();
-    for (index, &address) in addresses.iter().enumerate() {
-        let failed = |source| ServeError::Listen { address, source };
-        let mut listener = TcpListener::bind(SocketAddr::V4(address)).map_err(failed)?;
-        poll.registry()
-            .register(&mut listener, Token(LISTENERS + index), Interest::READABLE)?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
 }
 
 fn set_up_host(config: &Config, id: InterfaceId, workers: u16) -> Result<(Host, Tun), ServeError> {
