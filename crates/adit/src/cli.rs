@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::Code;
-use crate::{bench, config, connect, demo, disconnect, inspect, serve, sessions, user};
+use crate::{bench, config, connect, demo, disconnect, group, inspect, serve, sessions, user};
 
 /// Shown below the help of the program.
 const EXIT_CODES: &str = "\
@@ -54,6 +54,8 @@ pub enum Command {
     Inspect(inspect::InspectArgs),
     /// Manage the users of a server's database.
     User(user::UserArgs),
+    /// Manage groups of users.
+    Group(group::GroupArgs),
     /// List the sessions of the running server.
     Sessions(sessions::SessionsArgs),
     /// End sessions of the running server.
@@ -85,6 +87,7 @@ impl Cli {
             Command::Connect(args) => connect::run(&args),
             Command::Inspect(args) => inspect::run(args),
             Command::User(args) => user::run(args),
+            Command::Group(args) => group::run(args),
             Command::Sessions(args) => sessions::run(&args),
             Command::Disconnect(args) => disconnect::run(&args),
             Command::Config(args) => config::run(&args),

@@ -1,18 +1,20 @@
 //! `adit user`: manages the users of a server's database.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use adit_crypto::nt::NtHash;
 use adit_server::users::{
-    Database, GeneratedPassword, NewUser, StoreError, UserStore, UserSummary,
+    Account, Changes, Database, Field, GeneratedPassword, NewUser, Policy, StoreError, UserStore,
 };
 use clap::{Args, Subcommand};
 
-use crate::exit::Code;
+use crate::exit::{Code, Coded};
 use crate::output::print;
 use crate::password;
+use crate::policy_args::{PolicyArgs, field_of_user, is_expired, line, lines};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +22,9 @@ Examples:
   adit user add bob --generate                 print a random password, once
   adit user add carol --password-stdin --address 10.77.0.9 < password
   adit user passwd alice
+  adit user set alice --group staff --expires 2027-01-31 --rate-down 10M
+  adit user set alice --unset address,rate-down
+  adit user show alice
   adit user list --json
 
 A running server sees changes at the next login.";
@@ -32,6 +37,14 @@ pub struct UserArgs {
     #[command(subcommand)]
     pub command: UserCommand,
 
+    /// Where the users are.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+/// Where users and groups are kept.
+#[derive(Debug, Args)]
+pub struct DatabaseArgs {
     /// The database.
     #[arg(
         long,
@@ -40,6 +53,45 @@ pub struct UserArgs {
         default_value = "/var/lib/adit/users.db"
     )]
     pub database: PathBuf,
+}
+
+impl DatabaseArgs {
+    /// Opens the database.
+    pub(crate) fn open(&self) -> anyhow::Result<Database> {
+        Ok(Database::open(&self.database)?)
+    }
+
+    /// Opens the database; a missing one is made.
+    pub(crate) fn open_or_create(&self) -> anyhow::Result<Database> {
+        Ok(Database::open_or_create(&self.database)?)
+    }
+}
+
+/// What a user has beside a password.
+#[derive(Debug, Args)]
+pub struct ChangeArgs {
+    /// Always give the user this address inside the tunnel.
+    #[arg(long, value_name = "IP")]
+    pub address: Option<Ipv4Addr>,
+
+    /// Group whose values count where the user has none.
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<String>,
+
+    /// Values of the policy.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+impl ChangeArgs {
+    fn changes(self, unset: Vec<Field>) -> Changes {
+        Changes {
+            address: self.address,
+            group: self.group,
+            policy: self.policy.into(),
+            unset,
+        }
+    }
 }
 
 /// What to do with users.
@@ -52,9 +104,28 @@ pub enum UserCommand {
         /// Where the password comes from.
         #[command(flatten)]
         password: NewPasswordArgs,
-        /// Always give the user this address inside the tunnel.
-        #[arg(long, value_name = "IP")]
-        address: Option<Ipv4Addr>,
+        /// What the user may have.
+        #[command(flatten)]
+        values: Box<ChangeArgs>,
+    },
+    /// Change what a user may have.
+    Set {
+        /// Name of the user.
+        name: String,
+        /// The new values.
+        #[command(flatten)]
+        values: Box<ChangeArgs>,
+        /// Leave these to the group or the server's configuration again, as "address,volume".
+        #[arg(long, value_name = "FIELD,...", value_delimiter = ',', value_parser = field_of_user)]
+        unset: Vec<Field>,
+    },
+    /// Show a user, with what comes from the group.
+    Show {
+        /// Name of the user.
+        name: String,
+        /// Print a JSON object with the user's own values.
+        #[arg(long)]
+        json: bool,
     },
     /// Change a user's password.
     Passwd {
@@ -124,54 +195,83 @@ impl NewPasswordArgs {
 /// # Errors
 /// The database cannot be used, or has no such user, or has it already.
 pub fn run(args: UserArgs) -> anyhow::Result<Code> {
-    let path = &args.database;
+    let database = args.database;
     let told = match args.command {
         UserCommand::Add {
             name,
             password,
-            address,
+            values,
+        } => add(
+            &mut database.open_or_create()?,
+            &name,
+            &password,
+            &values.changes(Vec::new()),
+        )?,
+        UserCommand::Set {
+            name,
+            values,
+            unset,
         } => {
-            let mut database = Database::open_or_create(path)?;
-            // Before anybody types a password for nothing.
-            if database.find_exact(&name)?.is_some() {
-                return Err(StoreError::UserExists(name).into());
+            let changes = values.changes(unset);
+            if changes.is_empty() {
+                return Err(Coded::usage(
+                    "nothing to change; see `adit user set --help`",
+                ));
             }
-            let (hash, told) = password.hash(&name)?;
-            database.add(&NewUser {
-                name: &name,
-                hash: &hash,
-                address,
-                must_change_password: password.must_change,
-            })?;
-            format!("added {name}\n{told}")
+            database.open()?.change(&name, &changes)?;
+            format!("changed {name}\n")
         }
-        UserCommand::Passwd { name, password } => change_password(path, &name, &password)?,
+        UserCommand::Show { name, json } => show(&mut database.open()?, &name, json)?,
+        UserCommand::Passwd { name, password } => {
+            change_password(&mut database.open()?, &name, &password)?
+        }
         UserCommand::Remove { name } => {
-            Database::open(path)?.remove(&name)?;
+            database.open()?.remove(&name)?;
             format!("removed {name}\n")
         }
         UserCommand::Disable { name } => {
-            Database::open(path)?.disable(&name)?;
+            database.open()?.disable(&name)?;
             format!("disabled {name}\n")
         }
         UserCommand::Enable { name } => {
-            Database::open(path)?.enable(&name)?;
+            database.open()?.enable(&name)?;
             format!("enabled {name}\n")
         }
         UserCommand::List { json: true } => {
-            format!(
-                "{}\n",
-                serde_json::to_string_pretty(&Database::open(path)?.list()?)?
-            )
+            let accounts = database.open()?.list()?;
+            format!("{}\n", serde_json::to_string_pretty(&accounts)?)
         }
-        UserCommand::List { json: false } => table(&Database::open(path)?.list()?),
+        UserCommand::List { json: false } => table(&mut database.open()?)?,
     };
     print(&told)?;
     Ok(Code::Done)
 }
 
-fn change_password(path: &Path, name: &str, password: &NewPasswordArgs) -> anyhow::Result<String> {
-    let mut database = Database::open(path)?;
+fn add(
+    database: &mut Database,
+    name: &str,
+    password: &NewPasswordArgs,
+    changes: &Changes,
+) -> anyhow::Result<String> {
+    // Before anybody types a password for nothing.
+    if database.find_exact(name)?.is_some() {
+        return Err(StoreError::UserExists(name.to_owned()).into());
+    }
+    let (hash, told) = password.hash(name)?;
+    database.add(&NewUser {
+        name,
+        hash: &hash,
+        must_change_password: password.must_change,
+        changes,
+    })?;
+    Ok(format!("added {name}\n{told}"))
+}
+
+fn change_password(
+    database: &mut Database,
+    name: &str,
+    password: &NewPasswordArgs,
+) -> anyhow::Result<String> {
     if database.find_exact(name)?.is_none() {
         return Err(StoreError::NoSuchUser(name.to_owned()).into());
     }
@@ -183,24 +283,73 @@ fn change_password(path: &Path, name: &str, password: &NewPasswordArgs) -> anyho
     Ok(format!("changed the password of {name}\n{told}"))
 }
 
-fn table(users: &[UserSummary]) -> String {
-    if users.is_empty() {
-        return "no users\n".to_owned();
+fn show(database: &mut Database, name: &str, json: bool) -> anyhow::Result<String> {
+    let account = database.account(name)?;
+    if json {
+        return Ok(format!("{}\n", serde_json::to_string_pretty(&account)?));
     }
-    let width = users.iter().map(|user| user.name.chars().count()).max();
-    let width = width.unwrap_or_default().max("NAME".len());
-    let mut table = format!("{:width$}  {:15}  STATE\n", "NAME", "ADDRESS");
-    for user in users {
-        let address = user
+    let of_group = match &account.group {
+        Some(group) => database.group(group)?.policy,
+        None => Policy::default(),
+    };
+    let policy = account.policy.clone().or(of_group);
+    let mut told = String::new();
+    line(&mut told, "user", Some(account.name.clone()));
+    line(
+        &mut told,
+        "state",
+        Some(state(&account, &policy).to_owned()),
+    );
+    line(
+        &mut told,
+        "address",
+        account.address.map(|it| it.to_string()),
+    );
+    line(&mut told, "group", account.group);
+    lines(&policy, &mut told);
+    Ok(told)
+}
+
+fn table(database: &mut Database) -> anyhow::Result<String> {
+    let accounts = database.list()?;
+    if accounts.is_empty() {
+        return Ok("no users\n".to_owned());
+    }
+    let groups = database.groups()?.into_iter();
+    let policies: HashMap<String, Policy> = groups.map(|it| (it.name, it.policy)).collect();
+    let longest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or_default();
+    let width = longest(&mut accounts.iter().map(|it| it.name.chars().count())).max(4);
+    let group_of = |it: &Account| it.group.clone().unwrap_or_else(|| "-".to_owned());
+    let group_width = longest(&mut accounts.iter().map(|it| group_of(it).len())).max(5);
+    let mut table = format!(
+        "{:width$}  {:15}  {:group_width$}  STATE\n",
+        "NAME", "ADDRESS", "GROUP"
+    );
+    for account in &accounts {
+        let address = account
             .address
             .map_or_else(|| "any".to_owned(), |address| address.to_string());
-        let state = match (user.disabled, user.must_change_password) {
-            (true, _) => "disabled",
-            (false, true) => "must change password",
-            (false, false) => "active",
-        };
+        let group = group_of(account);
+        let of_group = policies.get(&group).cloned().unwrap_or_default();
+        let state = state(account, &account.policy.clone().or(of_group));
         // Writing to a string cannot fail.
-        let _ = writeln!(table, "{:width$}  {address:15}  {state}", user.name);
+        let _ = writeln!(
+            table,
+            "{:width$}  {address:15}  {group:group_width$}  {state}",
+            account.name
+        );
     }
-    table
+    Ok(table)
+}
+
+fn state(account: &Account, policy: &Policy) -> &'static str {
+    if account.disabled {
+        "disabled"
+    } else if is_expired(policy) {
+        "expired"
+    } else if account.must_change_password {
+        "must change password"
+    } else {
+        "active"
+    }
 }

@@ -28,6 +28,7 @@ fn help_names_every_subcommand() {
         "connect",
         "inspect",
         "user",
+        "group",
         "sessions",
         "disconnect",
         "config",

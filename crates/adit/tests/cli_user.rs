@@ -25,8 +25,12 @@ impl Users {
     }
 
     fn adit(&self, words: &[&str], stdin: &str) -> Output {
+        let about = match words {
+            ["group", ..] => None,
+            _ => Some("user"),
+        };
         Command::new(env!("CARGO_BIN_EXE_adit"))
-            .arg("user")
+            .args(about)
             .args(words)
             .arg("--database")
             .arg(self.path())
@@ -110,10 +114,10 @@ fn lists_show_state_and_address_but_no_secret() {
     assert_eq!(
         users.succeeds(&["list"], ""),
         "\
-NAME   ADDRESS          STATE
-alice  10.77.0.9        active
-bob    any              must change password
-carol  any              disabled
+NAME   ADDRESS          GROUP  STATE
+alice  10.77.0.9        -      active
+bob    any              -      must change password
+carol  any              -      disabled
 "
     );
     let json: serde_json::Value =
@@ -121,7 +125,10 @@ carol  any              disabled
     assert_eq!(
         json[0],
         serde_json::json!({
-            "name": "alice", "address": "10.77.0.9", "disabled": false, "must_change_password": false
+            "name": "alice", "address": "10.77.0.9", "disabled": false, "must_change_password": false,
+            "group": null, "pool": null, "ipv6_pool": null, "session_seconds": null,
+            "idle_seconds": null, "expires": null, "volume": null, "rate_down": null, "rate_up": null,
+            "simultaneous": null, "sources": null, "routes": null
         })
     );
     users.succeeds(&["enable", "carol"], "");
@@ -130,7 +137,7 @@ carol  any              disabled
     assert!(
         users
             .succeeds(&["list"], "")
-            .ends_with("carol  any              active\n")
+            .ends_with("carol  any              -      active\n")
     );
 }
 
@@ -144,7 +151,7 @@ fn mistakes_are_told() {
         &["add", "alice", "--generate", "--address", "10.77.0.9"],
         "",
     );
-    let cases: [(&[&str], &str, &str); 6] = [
+    let cases: [(&[&str], &str, &str); 9] = [
         (&["remove", "bob"], "", "there is no user `bob`"),
         (
             &["passwd", "bob", "--generate"],
@@ -167,6 +174,13 @@ fn mistakes_are_told() {
             "",
             "10.77.0.9 is the fixed address of another user",
         ),
+        (
+            &["add", "bob", "--generate", "--group", "staff"],
+            "",
+            "there is no group `staff`; `adit group add` makes one",
+        ),
+        (&["set", "bob", "--pool", "x"], "", "there is no user `bob`"),
+        (&["show", "bob"], "", "there is no user `bob`"),
     ];
     for (words, stdin, expected) in cases {
         let told = users.fails(words, stdin);
@@ -186,4 +200,130 @@ fn without_a_terminal_a_password_source_is_asked_for() {
         "{told}"
     );
     assert!(!told.contains("hunter2"));
+}
+
+#[test]
+fn users_and_groups_have_policies() {
+    let users = Users::new();
+    users.succeeds(
+        &[
+            "group",
+            "add",
+            "staff",
+            "--pool",
+            "office",
+            "--idle-limit",
+            "30m",
+            "--rate-down",
+            "10M",
+        ],
+        "",
+    );
+    users.succeeds(
+        &[
+            "add",
+            "alice",
+            "--generate",
+            "--group",
+            "staff",
+            "--idle-limit",
+            "0",
+        ],
+        "",
+    );
+    users.succeeds(
+        &[
+            "set",
+            "alice",
+            "--expires",
+            "2100-01-31",
+            "--volume",
+            "50G",
+            "--simultaneous",
+            "2",
+            "--sources",
+            "192.0.2.0/24,198.51.100.7/32",
+            "--routes",
+            "10.9.0.0/16",
+            "--session-limit",
+            "8h",
+        ],
+        "",
+    );
+    assert_eq!(
+        users.succeeds(&["show", "alice"], ""),
+        "\
+user           alice
+state          active
+group          staff
+pool           office
+session limit  8h
+idle limit     no limit
+expires        2100-01-31T00:00:00Z
+volume         50G
+rate down      10Mbit/s
+simultaneous   2
+sources        192.0.2.0/24, 198.51.100.7/32
+routes         10.9.0.0/16
+"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&users.succeeds(&["show", "alice", "--json"], "")).unwrap();
+    assert_eq!(json["pool"], serde_json::Value::Null);
+    assert_eq!(json["volume"], 50_000_000_000_u64);
+    assert_eq!(json["sources"][1], "198.51.100.7/32");
+    users.succeeds(&["set", "alice", "--unset", "group,volume,expires"], "");
+    users.succeeds(&["set", "alice", "--expires", "2020-01-01T00:00:00Z"], "");
+    let told = users.succeeds(&["list"], "");
+    assert!(
+        told.ends_with("alice  any              -      expired\n"),
+        "{told}"
+    );
+    let told = users.succeeds(&["group", "show", "staff"], "");
+    assert!(told.contains("users          0\n"), "{told}");
+    users.succeeds(
+        &[
+            "group",
+            "set",
+            "staff",
+            "--unset",
+            "pool",
+            "--rate-up",
+            "512k",
+        ],
+        "",
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&users.succeeds(&["group", "list", "--json"], "")).unwrap();
+    assert_eq!(json[0]["pool"], serde_json::Value::Null);
+    assert_eq!(json[0]["rate_up"], 512_000);
+    users.succeeds(&["group", "remove", "staff"], "");
+    assert_eq!(users.succeeds(&["group", "list"], ""), "no groups\n");
+}
+
+#[test]
+fn policies_that_cannot_be_are_refused_by_name() {
+    let users = Users::new();
+    users.succeeds(&["add", "alice", "--generate"], "");
+    for (argument, value, told) in [
+        ("--expires", "2027-02-30", "is no moment"),
+        ("--volume", "lots", "is no amount"),
+        ("--rate-down", "10m", "is no amount"),
+        ("--idle-limit", "1y", "is no duration"),
+        ("--simultaneous", "0", "numbers of sessions from 1"),
+        ("--sources", "192.0.2.0/33", "--sources"),
+        ("--routes", "here", "--routes"),
+        ("--unset", "colour", "use one of address, group, pool"),
+    ] {
+        let output = users.adit(&["set", "alice", argument, value], "");
+        assert_eq!(output.status.code(), Some(2), "{argument}");
+        assert!(
+            text(&output).contains(told),
+            "{argument}: {}",
+            text(&output)
+        );
+    }
+    let output = users.adit(&["set", "alice"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("nothing to change"));
 }

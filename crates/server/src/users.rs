@@ -19,7 +19,7 @@ pub use adit_ppp::auth::Secret;
 
 pub use allowed::{AllowedAddresses, NoSuchAddress};
 pub use chap_secrets::{ChapSecrets, SyntaxError};
-pub use database::{Database, NewUser, UserSummary};
+pub use database::{Account, Changes, Database, Field, Group, NewUser};
 pub use first_user::{create_first_user, login_instructions};
 pub use generated::GeneratedPassword;
 pub use policy::{NoSuchRule, Policy, Simultaneous};
@@ -42,6 +42,10 @@ pub struct User {
     pub disabled: bool,
     /// Whether the password counts as expired, so that the user must change it.
     pub must_change_password: bool,
+    /// The group, if any.
+    pub group: Option<String>,
+    /// What the user may have: the user's own values, and those of the group where these are open.
+    pub policy: Policy,
 }
 
 /// Where users are kept.
@@ -145,10 +149,10 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The database was written by a later version of this program.
-    #[error("the user database {} has version {found}, later than {known}; update adit", path.display())]
+    #[error("the user database {place} has version {found}, later than {known}; update adit")]
     TooNew {
         /// The database.
-        path: PathBuf,
+        place: String,
         /// Its version.
         found: usize,
         /// The latest version that this program knows.
@@ -171,6 +175,38 @@ pub enum StoreError {
     /// The address is another user's.
     #[error("{0} is the fixed address of another user")]
     AddressTaken(Ipv4Addr),
+    /// There is no such group.
+    #[error("there is no group `{0}`; `adit group add` makes one")]
+    NoSuchGroup(String),
+    /// The name is taken.
+    #[error("there is a group `{0}` already; `adit group set` changes it")]
+    GroupExists(String),
+    /// A group that is to be removed has users.
+    #[error(
+        "the group `{name}` has users ({members}); take them out of it first with `adit user set`"
+    )]
+    GroupInUse {
+        /// The group.
+        name: String,
+        /// How many users are in it.
+        members: u64,
+    },
+    /// No group can have such a name.
+    #[error("`{0}` is no group name: it needs 1 to 64 letters of ASCII, digits and `_`, `-`, `.`")]
+    BadGroupName(String),
+    /// A row has a value that this program did not write.
+    #[error("the database has {value} in the column {column} of `{name}`, which cannot be that")]
+    Unusable {
+        /// The user or group.
+        name: String,
+        /// The column.
+        column: &'static str,
+        /// The value; never a secret.
+        value: String,
+    },
+    /// A rule of the database that this program does not know forbids the change.
+    #[error("a rule of the database {0} forbids the change")]
+    Refused(String),
     /// No user can have such a name.
     #[error("`{0}` is no user name: it needs 1 to 256 octets without control characters")]
     BadName(String),

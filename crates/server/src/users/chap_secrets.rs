@@ -15,7 +15,7 @@ use entries::{Entries, SecretWord};
 use zeroize::Zeroizing;
 
 use super::permissions::exposure;
-use super::{Secret, StoreError, User, UserStore};
+use super::{Policy, Secret, StoreError, User, UserStore};
 
 /// Largest file read, in octets.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -109,6 +109,8 @@ impl UserStore for ChapSecrets {
             addresses: entry.addresses.clone(),
             disabled: false,
             must_change_password: false,
+            group: None,
+            policy: Policy::default(),
         }))
     }
 

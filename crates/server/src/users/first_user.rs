@@ -2,7 +2,7 @@
 
 use adit_crypto::nt::NtHash;
 
-use super::{Database, GeneratedPassword, NewUser, StoreError};
+use super::{Changes, Database, GeneratedPassword, NewUser, StoreError};
 
 /// Adds `name` with a random password, if the database has no user yet.
 ///
@@ -19,8 +19,8 @@ pub fn create_first_user(
     store.add(&NewUser {
         name,
         hash: &NtHash::of_password(password.as_str()),
-        address: None,
         must_change_password: false,
+        changes: &Changes::default(),
     })?;
     Ok(Some(password))
 }
