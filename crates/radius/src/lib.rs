@@ -7,6 +7,7 @@
 //! | [`microsoft`], [`mikrotik`] | types of attributes of these vendors | RFC 2548, dictionary of MikroTik |
 //! | [`authenticator`] | Request, Response and Message-Authenticator | RFC 2865 §3, RFC 3579 §3.2, RFC 5176 §3.4 |
 //! | [`hidden`] | values that are encrypted with the shared secret | RFC 2865 §5.2, RFC 2548 §2.4 |
+//! | [`client`] | requests on their way: servers, tries, fail-over | RFC 2865 §2.4, §2.5, RFC 5080 §2.2 |
 //!
 //! What came from the network is a [`Datagram`](packet::Datagram) until its authenticators are verified;
 //! only then it is a [`Packet`](packet::Packet) whose attributes can be read. Octets of peers never panic.
@@ -17,6 +18,7 @@
 
 pub mod attribute;
 pub mod authenticator;
+pub mod client;
 pub mod hidden;
 pub mod microsoft;
 pub mod mikrotik;
