@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use adit_net::direct::DirectError;
 use adit_net::gre::RawGreError;
-use adit_server::config::{Config, Listen, UserSource};
+use adit_server::config::{Config, Listen, SecretsFile, Users};
 use adit_server::users::{Database, create_first_user, login_instructions};
 use adit_server::{ServeError, Server, SetupError};
 use anyhow::{Context, bail};
@@ -76,13 +76,19 @@ impl ServeArgs {
             config.network.pool = pool;
         }
         if let Some(path) = &self.secrets {
-            config.users = UserSource::ChapSecrets {
-                path: path.clone(),
-                server_name: None,
+            config.users = Users {
+                database: None,
+                secrets: Some(SecretsFile {
+                    path: path.clone(),
+                    server_name: None,
+                }),
             };
         }
         if let Some(path) = &self.database {
-            config.users = UserSource::Database(path.clone());
+            config.users = Users {
+                database: Some(path.clone()),
+                secrets: None,
+            };
         }
         if let Some(interface) = &self.interface {
             config.network.interface.clone_from(interface);
@@ -104,8 +110,8 @@ impl ServeArgs {
         let Some(name) = &self.first_user else {
             return Ok(());
         };
-        let UserSource::Database(path) = &config.users else {
-            bail!("--first-user needs a user database, but the configuration names a secrets file");
+        let Some(path) = &config.users.database else {
+            bail!("--first-user needs a user database, but the configuration names none");
         };
         let mut database = Database::open_or_create(path)?;
         match create_first_user(&mut database, name)? {

@@ -187,7 +187,7 @@ impl Story {
                 }
                 Cause::CallRefused(sentence)
             }
-            CallDownReason::ConnectionClosed => self.cause_before_call(),
+            CallDownReason::ConnectionClosed(_) => self.cause_before_call(),
             other => Cause::CallRefused(other.to_string()),
         }
     }

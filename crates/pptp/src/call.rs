@@ -13,6 +13,7 @@ mod tests;
 use std::fmt;
 use std::time::Instant;
 
+use crate::control_connection::CloseReason;
 use adit_wire::control::{
     CauseCode, DisconnectResult, ErrorCode, Framing, IncomingCallResult, OutgoingCallResult,
 };
@@ -148,8 +149,8 @@ pub enum CallDownReason {
     #[error("the call was not answered in time")]
     NotAnswered,
     /// The control connection is closed or being closed, which clears its calls (RFC 2637 §2.3).
-    #[error("the control connection was closed")]
-    ConnectionClosed,
+    #[error("the control connection was closed: {0}")]
+    ConnectionClosed(CloseReason),
 }
 
 /// States of all four machines, by their names in RFC 2637 §3.2.

@@ -351,7 +351,7 @@ impl ControlConnection {
 
     fn ask_to_stop(&mut self, now: Instant, reason: StopReason, why: CloseReason) {
         self.send(establish::stop_request(reason));
-        self.drop_calls();
+        self.drop_calls(why);
         self.state = State::WaitStopReply {
             until: now + self.config.stop_timeout,
             why,
@@ -359,11 +359,11 @@ impl ControlConnection {
     }
 
     /// RFC 2637 §2.3: closing the connection clears all its calls.
-    fn drop_calls(&mut self) {
+    fn drop_calls(&mut self, why: CloseReason) {
         for call in std::mem::take(&mut self.calls).into_keys() {
             self.event(Event::CallDown {
                 call,
-                why: CallDownReason::ConnectionClosed,
+                why: CallDownReason::ConnectionClosed(why),
             });
         }
     }
@@ -372,7 +372,7 @@ impl ControlConnection {
         if self.is_closed() {
             return;
         }
-        self.drop_calls();
+        self.drop_calls(why);
         self.state = State::Closed;
         self.event(Event::Closed(why));
         self.output.push_back(Output::Close);

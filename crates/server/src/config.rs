@@ -11,6 +11,7 @@ mod defaults;
 mod error;
 mod firewall;
 mod hooks;
+mod policy;
 mod raw;
 mod suggest;
 #[cfg(test)]
@@ -24,9 +25,11 @@ pub use access::{Access, Listen, ListenError};
 pub use error::{ConfigError, Problem};
 pub use firewall::Firewall;
 pub use hooks::Hooks;
+pub use policy::UserPolicy;
 pub use types::{
-    AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
-    MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, UserSource, WorkerCount, Workers,
+    AuthMethod, Authentication, BackEndName, Config, Encryption, EncryptionPolicy, Gre, Limits,
+    MppeMode, MppeStrength, Mtu, Network, Ppp, Pptp, SecretsFile, Transmit, Users, WhenUnreachable,
+    WorkerCount, Workers,
 };
 
 /// The commented default configuration, as `adit config default` prints it. It parses to

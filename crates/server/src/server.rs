@@ -8,17 +8,19 @@ use std::time::{Duration, Instant, SystemTime};
 use mio::{Events, Poll, Token};
 use signal_hook_mio::v1_0::Signals;
 
-use crate::aaa::Authentication;
+use crate::aaa::facts::{Cause, SessionIds};
+use crate::aaa::{Authority, Observer};
 use crate::config::Config;
 use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
 use crate::host::Host;
-use crate::sessions::Sessions;
+use crate::sessions::{ServerFacts, Sessions};
 use crate::worker::Crew;
 use crate::worker::message::Command;
 
 mod accept;
 mod admin;
+mod audit;
 mod connections;
 mod error;
 mod events;
@@ -28,6 +30,8 @@ mod logins;
 mod reach;
 mod refusals;
 mod start;
+#[allow(dead_code)]
+mod terms;
 mod throttle;
 
 use admin::Inquiries;
@@ -36,6 +40,7 @@ pub use error::ServeError;
 use leases::Leases;
 use listeners::Listeners;
 use refusals::Refusals;
+pub(crate) use terms::Terms;
 use throttle::Throttle;
 
 const SIGNALS: Token = Token(0);
@@ -45,6 +50,9 @@ const LISTENERS: usize = 16;
 
 /// How long the peers get to take leave of PPP when the server ends, and then of PPTP.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long the workers get to tell how the sessions were when the server ends at once.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A server that is ready to run.
 pub struct Server {
@@ -57,7 +65,12 @@ pub struct Server {
     connections: Connections,
     crew: Crew,
     host: Option<Host>,
-    authentication: Authentication,
+    authority: Authority,
+    observers: Vec<Box<dyn Observer>>,
+    /// Between two tellings of how a session goes, where nothing else is said.
+    interim: Option<Duration>,
+    names: SessionIds,
+    facts: ServerFacts,
     control_socket: ControlSocket,
     inquiries: Inquiries,
     signals: Signals,
@@ -166,6 +179,7 @@ impl Server {
             self.take_queries();
             self.backlog.notices = self.hear(now)?;
         }
+        self.look_after(now);
         self.end_farewell(now);
         self.crew.ring();
         Ok(())
@@ -176,7 +190,8 @@ impl Server {
             return Some(Duration::ZERO);
         }
         let now = Instant::now();
-        [self.ending.deadline(), self.backlog.accept_again]
+        let look = self.sessions.next_look();
+        [self.ending.deadline(), self.backlog.accept_again, look]
             .into_iter()
             .flatten()
             .min()
@@ -198,12 +213,14 @@ impl Server {
             return;
         }
         if self.ending != Ending::NotYet {
-            self.ending = Ending::Stopping(now);
+            self.ending = Ending::Stopping(now + LAST_WORDS);
+            self.crew.tell_all(|| Command::StopAll);
             return;
         }
         tracing::info!("ending: {} sessions are told", self.sessions.len());
         self.ending = Ending::HangingUp(now + FAREWELL);
         self.listeners.clear();
+        self.sessions.end_all(Cause::NasReboot);
         self.crew.tell_all(|| Command::ShutDown);
     }
 
@@ -217,6 +234,10 @@ impl Server {
     }
 
     fn tear_down(mut self) {
+        let deadline = Instant::now() + FAREWELL;
+        for observer in &mut self.observers {
+            observer.finish(deadline);
+        }
         let problems = self.host.take().map(Host::undo).unwrap_or_default();
         for problem in problems {
             tracing::warn!("left behind on the host: {problem}");

@@ -11,7 +11,7 @@ mod units;
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adit_crypto::nt::{NtHash, strip_domain};
@@ -27,7 +27,7 @@ pub use units::{
     BadValue, parse_amount, parse_duration, parse_moment, show_amount, show_duration, show_moment,
 };
 
-use crate::config::UserSource;
+use crate::config::{SecretsFile, Users};
 
 /// One who may log in.
 #[derive(Debug)]
@@ -87,37 +87,46 @@ pub trait UserStore: Send {
     }
 }
 
-/// Opens the store that the configuration names; a missing database is made.
+/// Opens a store on this host; a missing database is made.
 ///
 /// # Errors
 /// The store cannot be opened or read.
-pub fn open_store(source: &UserSource) -> Result<Box<dyn UserStore>, StoreError> {
-    Ok(match source {
-        UserSource::Database(path) => Box::new(Database::open_or_create(path)?),
-        UserSource::ChapSecrets { path, server_name } => {
-            Box::new(ChapSecrets::open(path, server_name.as_deref())?)
-        }
-    })
+pub fn open_database(path: &Path) -> Result<Box<dyn UserStore>, StoreError> {
+    Ok(Box::new(Database::open_or_create(path)?))
 }
 
-/// What an operator should know about a store that is not in use, a sentence each. Nothing is made or
+/// Opens a secrets file.
+///
+/// # Errors
+/// The file cannot be read or has a mistake.
+pub fn open_secrets(file: &SecretsFile) -> Result<Box<dyn UserStore>, StoreError> {
+    let server_name = file.server_name.as_deref();
+    Ok(Box::new(ChapSecrets::open(&file.path, server_name)?))
+}
+
+/// What an operator should know about stores that are not in use, a sentence each. Nothing is made or
 /// changed.
-pub fn source_warnings(source: &UserSource) -> Vec<String> {
-    match source {
-        UserSource::Database(path) => match path.metadata() {
-            Ok(metadata) => permissions::exposure(path, &metadata).into_iter().collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let path = path.clone();
-                vec![format!("{}.", StoreError::NoDatabase { path })]
-            }
-            Err(error) => vec![format!("cannot look at {}: {error}.", path.display())],
-        },
-        UserSource::ChapSecrets { path, server_name } => {
-            match ChapSecrets::open(path, server_name.as_deref()) {
-                Ok(mut secrets) => secrets.warnings(),
-                Err(error) => vec![format!("{error}.")],
-            }
+pub fn source_warnings(users: &Users) -> Vec<String> {
+    let database = users.database.as_deref().map(database_warnings);
+    let secrets = users.secrets.as_ref().map(secrets_warnings);
+    database.into_iter().chain(secrets).flatten().collect()
+}
+
+fn database_warnings(path: &Path) -> Vec<String> {
+    match path.metadata() {
+        Ok(metadata) => permissions::exposure(path, &metadata).into_iter().collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let path = path.to_owned();
+            vec![format!("{}.", StoreError::NoDatabase { path })]
         }
+        Err(error) => vec![format!("cannot look at {}: {error}.", path.display())],
+    }
+}
+
+fn secrets_warnings(file: &SecretsFile) -> Vec<String> {
+    match ChapSecrets::open(&file.path, file.server_name.as_deref()) {
+        Ok(mut secrets) => secrets.warnings(),
+        Err(error) => vec![format!("{error}.")],
     }
 }
 

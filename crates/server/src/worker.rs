@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use adit_engine::{CallKey, ConnectionId, Endpoint, Event, Output};
+use adit_engine::{CallKey, CallReport, ConnectionId, Endpoint, Event, Output};
 use adit_io::{ControlStream, Dropped, PacketIo, Progress, SourceAddress};
 use mio::{Events, Poll, Token};
 
@@ -269,15 +269,21 @@ impl Worker {
             Command::Stop(id) => self.endpoint.stop(now, id),
             Command::Elsewhere(change) => self.exchange.change(change),
             Command::Report { number, calls } => self.report(number, calls),
+            Command::Look(calls) => self.front.say(Notice::Seen(self.reports(calls))),
+            Command::Limit { call, limits } => self.endpoint.limit(now, call, limits),
             Command::ShutDown => self.endpoint.shut_down(now),
             Command::StopAll => self.endpoint.stop_all(now),
         }
         self.drain(now);
     }
 
-    fn report(&mut self, number: u64, calls: Vec<CallKey>) {
+    fn reports(&self, calls: Vec<CallKey>) -> Vec<(CallKey, CallReport)> {
         let of_call = |call| self.endpoint.report(call).map(|report| (call, report));
-        let calls = calls.into_iter().filter_map(of_call).collect();
+        calls.into_iter().filter_map(of_call).collect()
+    }
+
+    fn report(&mut self, number: u64, calls: Vec<CallKey>) {
+        let calls = self.reports(calls);
         let Dropped {
             undelivered,
             unrouted,

@@ -91,7 +91,8 @@ fn a_killed_process_is_noticed_at_once() {
             world.kill(dying, Death::Process);
             assert!(time_until_over(&mut world, other) < SECOND / 10);
             assert_eq!(close_reason(&world, other), CloseReason::StreamClosed);
-            let expected = CallEnd::Control(CallDownReason::ConnectionClosed);
+            let expected =
+                CallEnd::Control(CallDownReason::ConnectionClosed(CloseReason::StreamClosed));
             assert_eq!(why(&world, other), expected);
         }
     }

@@ -79,7 +79,7 @@ fn silence_on_gre_is_told_from_an_end_that_the_server_wants() {
     assert_eq!(given_up_by_server.cause().kind(), Kind::GreFiltered);
     let at_once = ended(disconnected(), 1, 0);
     assert_eq!(at_once.cause().kind(), Kind::Refused);
-    let mut without_a_word = ended(CallDownReason::ConnectionClosed, 1, 0);
+    let mut without_a_word = ended(CallDownReason::ConnectionClosed(Closed::StreamClosed), 1, 0);
     without_a_word.connection_end = Some(Closed::StreamClosed);
     assert_eq!(without_a_word.cause(), Cause::ClosedBeforeGre);
     without_a_word.connection_end = Some(Closed::Peer(StopReason::None));
@@ -162,7 +162,11 @@ fn each_end_of_a_link_in_set_up_has_its_kind() {
 
 #[test]
 fn an_end_after_the_tunnel_was_up_is_a_loss() {
-    let mut broken = up(ended(CallDownReason::ConnectionClosed, 60, 9));
+    let mut broken = up(ended(
+        CallDownReason::ConnectionClosed(Closed::StreamClosed),
+        60,
+        9,
+    ));
     broken.connection_end = Some(Closed::StreamClosed);
     assert_eq!(
         broken.cause(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::access::{INTERFACE_OCTETS, Listen};
 use super::error::Problem;
-use super::types::{AuthMethod, Config, EncryptionPolicy, Mtu, Network, UserSource, WorkerCount};
+use super::types::{AuthMethod, BackEndName, Config, EncryptionPolicy, Mtu, Network, WorkerCount};
 
 /// Octets in the Host Name and Vendor Name fields (RFC 2637 §2.2).
 const NAME_OCTETS: usize = 64;
@@ -28,6 +28,8 @@ impl Config {
         self.network.check_servers()?;
         self.network.check_ipv6()?;
         self.check_authentication()?;
+        self.check_back_ends()?;
+        self.policy.check()?;
         self.check_encryption()?;
         self.check_limits()?;
         self.limits.access.check()?;
@@ -223,12 +225,31 @@ impl Config {
                  or set encryption.policy",
             ));
         }
-        if methods.contains(&AuthMethod::ChapMd5) && matches!(self.users, UserSource::Database(_)) {
+        let hashes_only = self.back_ends() == [BackEndName::Database];
+        if methods.contains(&AuthMethod::ChapMd5) && hashes_only {
             return Err(Problem::new(
                 KEY,
                 "\"chap-md5\" needs clear passwords, but a user database holds none; remove it or use \
                  users.secrets",
             ));
+        }
+        Ok(())
+    }
+
+    fn check_back_ends(&self) -> Result<(), Problem> {
+        const KEY: &str = "authentication.order";
+        no_duplicates(KEY, &self.authentication.order)?;
+        let configured = self.configured_back_ends();
+        for name in &self.authentication.order {
+            if !configured.contains(name) {
+                return Err(Problem::new(
+                    KEY,
+                    format!(
+                        "\"{}\" is named, but nothing says where it is; configure it or leave it out",
+                        name.as_str()
+                    ),
+                ));
+            }
         }
         Ok(())
     }

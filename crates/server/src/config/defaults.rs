@@ -9,9 +9,10 @@ use ipnet::Ipv4Net;
 use super::access::Access;
 use super::firewall::Firewall;
 use super::hooks::Hooks;
+use super::policy::UserPolicy;
 use super::types::{
     AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
-    MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, UserSource, WorkerCount, Workers,
+    MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, Users, WhenUnreachable, WorkerCount, Workers,
 };
 
 /// The port of PPTP control connections (RFC 2637 §1.3).
@@ -23,8 +24,9 @@ impl Default for Config {
             listen: vec![SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT).into()],
             control_socket: PathBuf::from("/run/adit/control.sock"),
             network: Network::default(),
-            users: UserSource::default(),
+            users: Users::default(),
             authentication: Authentication::default(),
+            policy: UserPolicy::default(),
             encryption: Encryption::default(),
             ppp: Ppp::default(),
             pptp: Pptp::default(),
@@ -57,9 +59,12 @@ impl Default for Network {
     }
 }
 
-impl Default for UserSource {
+impl Default for Users {
     fn default() -> Self {
-        Self::Database(PathBuf::from("/var/lib/adit/users.db"))
+        Self {
+            database: Some(PathBuf::from("/var/lib/adit/users.db")),
+            secrets: None,
+        }
     }
 }
 
@@ -71,6 +76,8 @@ impl Default for Authentication {
             timeout: Duration::from_secs(60),
             rechallenge: None,
             password_change: true,
+            order: Vec::new(),
+            on_unreachable: WhenUnreachable::default(),
         }
     }
 }

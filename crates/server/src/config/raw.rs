@@ -12,9 +12,11 @@ use super::access::Listen;
 use super::error::Problem;
 use super::firewall::RawFirewall;
 use super::hooks::RawHooks;
+use super::policy::RawPolicy;
 use super::types::{
-    AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
-    MppeStrength, Mtu, Network, Ppp, Pptp, Transmit, UserSource, WorkerCount, Workers,
+    AuthMethod, Authentication, BackEndName, Config, Encryption, EncryptionPolicy, Gre, Limits,
+    MppeMode, MppeStrength, Mtu, Network, Ppp, Pptp, SecretsFile, Transmit, Users, WhenUnreachable,
+    WorkerCount, Workers,
 };
 
 #[derive(serde::Deserialize)]
@@ -28,6 +30,8 @@ pub(super) struct Raw {
     users: RawUsers,
     #[serde(default)]
     authentication: RawAuthentication,
+    #[serde(default)]
+    policy: RawPolicy,
     #[serde(default)]
     encryption: RawEncryption,
     #[serde(default)]
@@ -80,6 +84,8 @@ struct RawAuthentication {
     timeout_seconds: Option<u32>,
     rechallenge_seconds: Option<u32>,
     password_change: Option<bool>,
+    order: Option<Vec<BackEndName>>,
+    on_unreachable: Option<WhenUnreachable>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -151,10 +157,11 @@ impl Raw {
         set(&mut config.listen, self.listen);
         set(&mut config.control_socket, self.control_socket);
         self.network.apply(&mut config.network);
-        if let Some(users) = self.users.into_source()? {
+        if let Some(users) = self.users.into_users()? {
             config.users = users;
         }
         self.authentication.apply(&mut config.authentication);
+        self.policy.apply(&mut config.policy);
         self.encryption.apply(&mut config.encryption);
         self.ppp.apply(&mut config.ppp);
         self.pptp.apply(&mut config.pptp);
@@ -186,22 +193,24 @@ impl RawNetwork {
 }
 
 impl RawUsers {
-    fn into_source(self) -> Result<Option<UserSource>, Problem> {
-        match (self.database, self.secrets) {
-            (Some(_), Some(_)) => Err(Problem::new(
-                "users.secrets",
-                "`database` and `secrets` are both given; keep one of them",
-            )),
-            (None, Some(path)) => Ok(Some(UserSource::ChapSecrets {
-                path,
-                server_name: self.server_name,
-            })),
-            (_, None) if self.server_name.is_some() => Err(Problem::new(
-                "users.server_name",
-                "it selects lines of a secrets file, but `secrets` is not given",
-            )),
-            (database, None) => Ok(database.map(UserSource::Database)),
-        }
+    /// What the section says; nothing where it says nothing.
+    fn into_users(self) -> Result<Option<Users>, Problem> {
+        let server_name = self.server_name;
+        let secrets = match self.secrets {
+            Some(path) => Some(SecretsFile { path, server_name }),
+            None if server_name.is_some() => {
+                return Err(Problem::new(
+                    "users.server_name",
+                    "it selects lines of a secrets file, but `secrets` is not given",
+                ));
+            }
+            None => None,
+        };
+        let said = self.database.is_some() || secrets.is_some();
+        Ok(said.then_some(Users {
+            database: self.database,
+            secrets,
+        }))
     }
 }
 
@@ -212,6 +221,8 @@ impl RawAuthentication {
         set_seconds(&mut authentication.timeout, self.timeout_seconds);
         set_optional(&mut authentication.rechallenge, self.rechallenge_seconds);
         set(&mut authentication.password_change, self.password_change);
+        set(&mut authentication.order, self.order);
+        set(&mut authentication.on_unreachable, self.on_unreachable);
     }
 }
 

@@ -57,7 +57,7 @@ fn commented_keys_of_the_default_text_parse() {
         .replace("database =", "# database =");
     let config = Config::parse(&text, "default").unwrap();
     assert!(config.network.ipv6_prefix.is_some());
-    assert!(matches!(config.users, UserSource::ChapSecrets { .. }));
+    assert!(config.users.secrets.is_some() && config.users.database.is_none());
 }
 
 #[test]
@@ -108,9 +108,16 @@ fn rules_name_the_line_of_the_value() {
             "2:13: network.interface",
         ),
         (
-            "[users]\ndatabase = \"a\"\nsecrets = \"b\"",
-            "3:11: users.secrets",
+            "[authentication]\norder = [\"secrets\"]",
+            "2:9: authentication.order",
         ),
+        (
+            "[authentication]\norder = [\"database\", \"database\"]",
+            "2:9: authentication.order",
+        ),
+        ("[policy]\nburst_ms = 0", "2:12: policy.burst_ms"),
+        ("[policy]\nrate_up = \"10 Mbit\"", "2:11"),
+        ("[policy]\nsimultaneous = \"never\"", "2:16"),
         (
             "[users]\nserver_name = \"pptpd\"",
             "2:15: users.server_name",

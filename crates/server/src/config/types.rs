@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::access::{Access, Listen};
 use super::firewall::Firewall;
 use super::hooks::Hooks;
+use super::policy::UserPolicy;
 
 /// Everything the server can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +22,11 @@ pub struct Config {
     /// The tunnel's inside: addresses, names, routing.
     pub network: Network,
     /// Where user names and secrets are kept.
-    pub users: UserSource,
+    pub users: Users,
     /// How users prove who they are.
     pub authentication: Authentication,
+    /// What holds for every user.
+    pub policy: UserPolicy,
     /// MPPE (RFC 3078).
     pub encryption: Encryption,
     /// The PPP links (RFC 1661).
@@ -76,6 +79,26 @@ pub struct Network {
     pub offload: bool,
 }
 
+impl Config {
+    /// The back ends that are configured.
+    pub fn configured_back_ends(&self) -> Vec<BackEndName> {
+        let configured = [
+            (BackEndName::Database, self.users.database.is_some()),
+            (BackEndName::Secrets, self.users.secrets.is_some()),
+        ];
+        let names = configured.into_iter().filter(|(_, is_there)| *is_there);
+        names.map(|(name, _)| name).collect()
+    }
+
+    /// The back ends in the order in which they are asked.
+    pub fn back_ends(&self) -> Vec<BackEndName> {
+        match self.authentication.order.as_slice() {
+            [] => self.configured_back_ends(),
+            order => order.to_vec(),
+        }
+    }
+}
+
 impl Network {
     /// The server's own address inside the tunnel: the first host address of the pool.
     pub fn server_address(&self) -> Ipv4Addr {
@@ -92,18 +115,53 @@ pub enum Mtu {
     Octets(u16),
 }
 
-/// Where user names and secrets are kept.
+/// Where user names and secrets are kept on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UserSource {
+pub struct Users {
     /// An SQLite file made by `adit user`; holds NT hashes only.
-    Database(PathBuf),
+    pub database: Option<PathBuf>,
     /// A file in the syntax of pppd's `chap-secrets`.
-    ChapSecrets {
-        /// The file.
-        path: PathBuf,
-        /// What the file's second column must name; `None` takes every line, whatever server it names.
-        server_name: Option<String>,
-    },
+    pub secrets: Option<SecretsFile>,
+}
+
+/// A file in the syntax of pppd's `chap-secrets`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretsFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What the file's second column must name; `None` takes every line, whatever server it names.
+    pub server_name: Option<String>,
+}
+
+/// Something that knows users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackEndName {
+    /// The file of `users.database`.
+    Database,
+    /// The file of `users.secrets`.
+    Secrets,
+}
+
+impl BackEndName {
+    /// As in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Secrets => "secrets",
+        }
+    }
+}
+
+/// What a back end means that cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenUnreachable {
+    /// The login is refused.
+    #[default]
+    Refuse,
+    /// The next back end is asked.
+    Next,
 }
 
 /// How users prove who they are.
@@ -119,6 +177,10 @@ pub struct Authentication {
     pub rechallenge: Option<Duration>,
     /// Whether users may change an expired password while they log in (RFC 2759 §7).
     pub password_change: bool,
+    /// The back ends in the order in which they are asked; empty for all that are configured.
+    pub order: Vec<BackEndName>,
+    /// What a back end means that cannot be reached.
+    pub on_unreachable: WhenUnreachable,
 }
 
 /// An authentication protocol.

@@ -1,7 +1,7 @@
 //! Choices that work and weaken the server.
 
 use super::types::{
-    AuthMethod, Config, EncryptionPolicy, MppeMode, MppeStrength, Transmit, UserSource,
+    AuthMethod, BackEndName, Config, EncryptionPolicy, MppeMode, MppeStrength, Transmit,
 };
 
 impl Config {
@@ -36,7 +36,7 @@ impl Config {
         }
         let short_keys = |s: &MppeStrength| *s != MppeStrength::Bits128;
         if methods.contains(&AuthMethod::MsChapV1)
-            && matches!(self.users, UserSource::Database(_))
+            && self.back_ends() == [BackEndName::Database]
             && self.encryption.strengths.iter().any(short_keys)
         {
             warnings.push(

@@ -9,6 +9,7 @@ use mio::net::TcpStream;
 
 use super::Server;
 use super::refusals::Refused;
+use crate::aaa::Happening;
 use crate::worker::message::Command;
 
 /// Connections taken from one listener before others get their turn.
@@ -59,14 +60,21 @@ impl Server {
     fn take_connection(&mut self, now: Instant, stream: TcpStream, peer: SocketAddrV4) {
         if let Some(why) = self.refuses(peer) {
             self.refusals.count(why);
+            let reason = why.name();
+            self.tell(&Happening::TurnedAway { peer, reason });
             if self.strangers.allows(now) {
                 tracing::warn!(%peer, "connection refused: {why}");
             }
             return;
         }
+        // Where the peer is gone already there is no address, and nobody who asks for it.
+        let Ok(SocketAddr::V4(local)) = stream.local_addr() else {
+            return;
+        };
         tracing::debug!(%peer, "connection accepted");
         let worker = self.crew.assign();
-        let id = self.connections.add(peer, worker);
+        let id = self.connections.add(peer, local, worker);
+        self.tell(&Happening::Connected { peer });
         self.crew.tell(worker, Command::Accept { id, stream, peer });
     }
 

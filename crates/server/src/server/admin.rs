@@ -3,6 +3,7 @@
 use adit_engine::{CallKey, CallReport};
 
 use super::Server;
+use crate::aaa::facts::Cause;
 use crate::control_socket::{
     Drops, Query, Reply, Request, SessionInfo, StatusInfo, StrayCounts, Target, WorkerInfo,
 };
@@ -31,7 +32,7 @@ impl Server {
                 Request::Disconnect { target } => {
                     let calls = self.targets(target);
                     for call in &calls {
-                        self.crew.tell_of_call(*call, Command::HangUp(*call));
+                        self.end_session(*call, Cause::AdminReset);
                     }
                     let sessions = calls.len();
                     query.answer(Reply::Disconnected { sessions });

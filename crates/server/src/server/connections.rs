@@ -13,6 +13,8 @@ use crate::config::Limits;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) peer: SocketAddrV4,
+    /// Where the peer has connected to.
+    pub(super) local: SocketAddrV4,
     /// The worker that serves it.
     pub(super) worker: usize,
     pub(super) host: String,
@@ -57,11 +59,17 @@ impl Connections {
     }
 
     /// Adds a connection that a worker is to serve.
-    pub(super) fn add(&mut self, peer: SocketAddrV4, worker: usize) -> ConnectionId {
+    pub(super) fn add(
+        &mut self,
+        peer: SocketAddrV4,
+        local: SocketAddrV4,
+        worker: usize,
+    ) -> ConnectionId {
         let id = ConnectionId(self.next);
         self.next += 1;
         let connection = Connection {
             peer,
+            local,
             worker,
             host: String::new(),
             vendor: String::new(),
@@ -150,6 +158,8 @@ mod tests {
         }
     }
 
+    const LOCAL: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 254), 1723);
+
     fn peer(last: u8) -> SocketAddrV4 {
         SocketAddrV4::new(address(last), 1)
     }
@@ -166,16 +176,16 @@ mod tests {
     #[test]
     fn each_limit_holds_and_is_free_again() {
         let mut connections = Connections::default();
-        let first = connections.add(peer(1), 0);
-        let second = connections.add(peer(1), 0);
+        let first = connections.add(peer(1), LOCAL, 0);
+        let second = connections.add(peer(1), LOCAL, 0);
         assert!(refused(&connections, 1).contains("2 connections from one address"));
         assert_eq!(refused(&connections, 2), "");
-        let third = connections.add(peer(2), 0);
+        let third = connections.add(peer(2), LOCAL, 0);
         assert!(refused(&connections, 3).contains("3 connections without a call"));
         assert_eq!(connections.call_up(first), 1);
         assert_eq!(connections.call_up(first), 2);
         assert_eq!(refused(&connections, 3), "");
-        connections.add(peer(3), 0);
+        connections.add(peer(3), LOCAL, 0);
         assert!(refused(&connections, 4).contains("4 connections are the limit"));
         for id in [first, second, third] {
             assert!(connections.remove(id).is_some());
@@ -188,7 +198,7 @@ mod tests {
     #[test]
     fn addresses_without_anything_are_forgotten() {
         let mut connections = Connections::default();
-        let id = connections.add(peer(1), 0);
+        let id = connections.add(peer(1), LOCAL, 0);
         assert_eq!(connections.call_up(id), 1);
         assert!(connections.is_news(address(1), PathErrorCause::HostUnreachable));
         assert!(!connections.is_news(address(1), PathErrorCause::HostUnreachable));

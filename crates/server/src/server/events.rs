@@ -1,14 +1,17 @@
 //! What the workers say.
 
-use std::net::Ipv6Addr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use adit_engine::{CallEnd, CallKey, CallReport, ConnectionId, Event, SessionIds};
 use adit_ppp::auth::{Refusal, Ticket, Verdict};
 use adit_pptp::control_connection::PeerInformation;
+use adit_wire::ipv6cp::InterfaceId;
 
 use super::reach::Reach;
-use super::{ServeError, Server, unix_time};
+use super::{ServeError, Server, Terms, unix_time};
+use crate::aaa::Happening;
+use crate::aaa::facts::Cause;
 use crate::sessions::Session;
 use crate::worker::elsewhere::InnerAddress;
 use crate::worker::message::{Command, Notice};
@@ -42,6 +45,7 @@ impl Server {
                     }
                 }
                 Notice::Report(report) => self.on_report(worker, report),
+                Notice::Seen(reports) => self.on_seen(now, reports),
                 Notice::Ended(problem) => return Err(ServeError::Worker(problem)),
             }
         }
@@ -72,19 +76,15 @@ impl Server {
                 call,
                 ticket,
                 credentials,
-            } => {
-                if !self.authentication.ask(call, ticket, credentials) {
-                    self.refuse(call, ticket, Refusal::Unavailable);
-                }
-            }
+            } => self.on_login(call, ticket, credentials),
             Event::AskPassword { .. } => {}
-            Event::Ipv4Up { call, .. } => self.announce(call, report),
+            Event::Ipv4Up { call, .. } => self.announce(now, call, report),
             Event::Ipv4Down { .. } => {}
             Event::Ipv6Up { call, network } => {
-                self.announce(call, report);
-                self.on_link_local(call, Some(network.peer.link_local()));
+                self.on_interface_id(call, Some(network.peer));
+                self.announce(now, call, report);
             }
-            Event::Ipv6Down { call } => self.on_link_local(call, None),
+            Event::Ipv6Down { call } => self.on_interface_id(call, None),
             Event::CallDown {
                 call, why, report, ..
             } => self.on_call_down(now, call, &why, &report),
@@ -105,16 +105,22 @@ impl Server {
         };
         let (peer, worker) = (connection.peer, connection.worker);
         let session = Session {
+            id: self.names.name(call.number()),
             ids,
             peer,
+            local: connection.local,
             host: connection.host.clone(),
             vendor: connection.vendor.clone(),
             since: unix_time(),
+            started: now,
             user: None,
+            grant: None,
             address: None,
             prefix: None,
-            announced: false,
-            link_local: None,
+            terms: None,
+            look: None,
+            ending: None,
+            interface_id: None,
         };
         self.sessions.insert(call, session);
         let limit = self.config.limits.connections_per_address;
@@ -129,40 +135,50 @@ impl Server {
         }
     }
 
-    /// One line when a session carries packets.
-    fn announce(&mut self, call: CallKey, report: Option<&CallReport>) {
+    /// A session carries packets.
+    fn announce(&mut self, now: Instant, call: CallKey, report: Option<&CallReport>) {
         let (Some(report), Some(session)) = (report, self.sessions.get_mut(call)) else {
             return;
         };
-        if std::mem::replace(&mut session.announced, true) {
+        let (Some(grant), None) = (&session.grant, &session.terms) else {
             return;
-        }
+        };
+        let profile = &grant.profile;
+        let interim = profile.interim.or(self.interim);
+        session.terms = Some(Terms::new(now, unix_time(), &profile.policy, interim));
         let encryption = report
             .link
             .encryption
             .map_or("not encrypted".to_owned(), |(send, _)| send.to_string());
         tracing::info!(
             session = call.number(),
-            user = session.user.as_deref().unwrap_or_default(),
+            user = profile.user,
             peer = %session.peer,
             address = session.address.map(tracing::field::display),
             prefix = session.prefix.map(tracing::field::display),
             "session up: {}, {encryption}",
             report.link.peer_authentication.map_or("no authentication".to_owned(), |m| m.to_string()),
         );
+        let facts = session.facts(call, report, &self.facts);
+        self.sessions.schedule(call);
+        if let Some(facts) = facts {
+            self.tell(&Happening::Up(Arc::new(facts)));
+        }
     }
 
-    /// A call's peer has this link-local address from now on.
-    fn on_link_local(&mut self, call: CallKey, address: Option<Ipv6Addr>) {
+    /// A call's peer has this interface identifier from now on.
+    fn on_interface_id(&mut self, call: CallKey, id: Option<InterfaceId>) {
         let Some(session) = self.sessions.get_mut(call) else {
             return;
         };
-        let before = std::mem::replace(&mut session.link_local, address);
+        let before = session.link_local();
+        session.interface_id = id;
+        let after = session.link_local();
         if let Some(before) = before {
             self.tell_others(call, InnerAddress::LinkLocal(before), Reach::Lost);
         }
-        if let Some(address) = address {
-            self.tell_others(call, InnerAddress::LinkLocal(address), Reach::Leads);
+        if let Some(after) = after {
+            self.tell_others(call, InnerAddress::LinkLocal(after), Reach::Leads);
         }
     }
 
@@ -171,11 +187,17 @@ impl Server {
             return;
         };
         self.end_lease(call, session.address, session.prefix);
-        if session.user.is_none() {
+        let is_stranger = session.user.is_none();
+        if is_stranger {
             self.connections.stranger_less(*session.peer.ip());
-            if !self.strangers.allows(now) {
-                return;
-            }
+        }
+        let sentence: Arc<str> = match session.ending {
+            Some(cause) => cause.to_string().into(),
+            None => why.to_string().into(),
+        };
+        self.tell_of_end(call, &session, why, report, &sentence);
+        if is_stranger && !self.strangers.allows(now) {
+            return;
         }
         let packets = &report.packets;
         tracing::info!(
@@ -184,9 +206,47 @@ impl Server {
             peer = %session.peer,
             received = packets.received_octets,
             sent = packets.sent_octets,
-            seconds = unix_time().saturating_sub(session.since),
-            "session ended: {why}",
+            seconds = now.saturating_duration_since(session.started).as_secs(),
+            "session ended: {sentence}",
         );
+    }
+
+    fn tell_of_end(
+        &mut self,
+        call: CallKey,
+        session: &Session,
+        why: &CallEnd,
+        report: &CallReport,
+        sentence: &Arc<str>,
+    ) {
+        let facts = session.facts(call, report, &self.facts);
+        let happening = match facts.filter(|_| session.is_up()) {
+            Some(facts) => {
+                let cause = session.ending.unwrap_or_else(|| Cause::of(why));
+                Happening::Down(Arc::new(facts), cause, Arc::clone(sentence))
+            }
+            None => Happening::Failed {
+                peer: session.peer,
+                user: session.user.clone(),
+                why: Arc::clone(sentence),
+            },
+        };
+        self.tell(&happening);
+    }
+
+    /// Tells all who follow what happens.
+    pub(super) fn tell(&mut self, happening: &Happening) {
+        for observer in &mut self.observers {
+            observer.observe(happening);
+        }
+    }
+
+    /// Ends a session for this reason, in order.
+    pub(super) fn end_session(&mut self, call: CallKey, cause: Cause) {
+        if let Some(session) = self.sessions.get_mut(call) {
+            session.ending.get_or_insert(cause);
+            self.crew.tell_of_call(call, Command::HangUp(call));
+        }
     }
 
     pub(super) fn refuse(&mut self, call: CallKey, ticket: Ticket, refusal: Refusal) {

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use adit_ppp::{Ipv4Config, NameServers};
 use ipnet::Ipv6Net;
 
+use crate::aaa::Profile;
 use crate::config::Config;
 use crate::pool::{AddressPool, LeaseError, PrefixPool};
-use crate::users::AllowedAddresses;
+use crate::sessions::ServerFacts;
 
 /// The pools and what every client is told beside its address.
 #[derive(Debug)]
 pub(super) struct Leases {
     addresses: AddressPool,
-    /// What the pool keeps for users who may have no other.
-    reserved: Arc<[Ipv4Addr]>,
+    /// What the pool keeps for users who may have no other, as each back end has it.
+    reserved: Vec<(&'static str, Arc<[Ipv4Addr]>)>,
     prefixes: Option<PrefixPool>,
     local: Ipv4Addr,
     dns: NameServers,
@@ -23,14 +24,12 @@ pub(super) struct Leases {
 }
 
 impl Leases {
-    pub(super) fn new(config: &Config, reserved: Arc<[Ipv4Addr]>) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let network = &config.network;
         let local = network.server_address();
-        let mut addresses = AddressPool::new(network.pool, &[local]);
-        addresses.reserve(reserved.iter().copied());
         Self {
-            addresses,
-            reserved,
+            addresses: AddressPool::new(network.pool, &[local]),
+            reserved: Vec::new(),
             prefixes: network.ipv6_prefix.map(PrefixPool::new),
             local,
             dns: servers(&network.dns),
@@ -38,28 +37,40 @@ impl Leases {
         }
     }
 
-    /// Keeps these addresses, and no others, for users who may have no other. The list that it has
-    /// already costs nothing.
-    pub(super) fn reserve(&mut self, reserved: &Arc<[Ipv4Addr]>) {
-        if !Arc::ptr_eq(&self.reserved, reserved) {
-            self.addresses.reserve(reserved.iter().copied());
-            self.reserved = Arc::clone(reserved);
+    /// Keeps these addresses, and no others that this back end has named before, for users who may
+    /// have no other. The list that it has already costs nothing.
+    pub(super) fn reserve(&mut self, back_end: &'static str, list: &Arc<[Ipv4Addr]>) {
+        let known = self.reserved.iter_mut().find(|(name, _)| *name == back_end);
+        match known {
+            Some((_, before)) if Arc::ptr_eq(before, list) => return,
+            Some((_, before)) => *before = Arc::clone(list),
+            None if list.is_empty() => return,
+            None => self.reserved.push((back_end, Arc::clone(list))),
         }
+        let all = self.reserved.iter().flat_map(|(_, list)| list.iter());
+        self.addresses.reserve(all.copied());
     }
 
     /// Leases an address and, where there are any, a prefix to the user.
     pub(super) fn lease(
         &mut self,
-        user: &str,
-        allowed: &AllowedAddresses,
+        profile: &Profile,
     ) -> Result<(Ipv4Addr, Option<Ipv6Net>), LeaseError> {
-        let address = self.addresses.lease(user, allowed)?;
+        let address = self.addresses.lease(&profile.user, &profile.addresses)?;
         let index = self.addresses.index_of(address).unwrap_or_default();
         let prefix = self
             .prefixes
             .as_mut()
             .and_then(|prefixes| prefixes.lease(index));
         Ok((address, prefix))
+    }
+
+    /// What is the same for all sessions.
+    pub(super) fn facts(&self) -> ServerFacts {
+        ServerFacts {
+            address: self.local,
+            dns: self.dns,
+        }
     }
 
     pub(super) fn release(&mut self, address: Option<Ipv4Addr>, prefix: Option<Ipv6Net>) {
@@ -72,12 +83,12 @@ impl Leases {
     }
 
     /// What the link offers to a client with this address.
-    pub(super) fn offer(&self, peer: Ipv4Addr) -> Ipv4Config {
+    pub(super) fn offer(&self, peer: Ipv4Addr, profile: &Profile) -> Ipv4Config {
         Ipv4Config::Assign {
             local: self.local,
             peer,
-            dns: self.dns,
-            wins: self.wins,
+            dns: profile.dns.unwrap_or(self.dns),
+            wins: profile.wins.unwrap_or(self.wins),
         }
     }
 }

@@ -1,128 +1,263 @@
-//! The answers of the user store, and what a session gets that has logged in.
+//! Logins: what the back ends say to them, and what a session gets that has logged in.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use adit_engine::{Answer, CallKey, RouterConfig};
-use adit_ppp::auth::{Acceptance, Refusal, Verdict};
+use adit_engine::{Answer, CallKey, RateLimit, RateLimits, RouterConfig};
+use adit_ppp::auth::{Acceptance, Credentials, Refusal, Ticket, Verdict};
 use ipnet::Ipv6Net;
 
-use super::Server;
-use crate::aaa::{Accepted, Checked};
+use super::{Server, unix_time};
+use crate::aaa::facts::Cause;
+use crate::aaa::{Accepted, Happening, Judged, Login, Profile, Refused, Refusing};
 use crate::pool::LeaseError;
-use crate::users::AllowedAddresses;
+use crate::sessions::Grant;
+use crate::users::{Policy, Simultaneous};
 use crate::worker::message::Command;
 
-impl Server {
-    /// Takes the answers of the user store.
-    pub(super) fn take_answers(&mut self) {
-        while let Some(checked) = self.authentication.next_answer() {
-            self.on_checked(checked);
-        }
-    }
+/// The smallest bucket of a rate limit in octets: some packets must fit at any rate.
+const SMALLEST_BURST: u64 = 16 * 1024;
 
-    fn on_checked(&mut self, checked: Checked) {
-        let Checked {
+impl Server {
+    /// A peer wants to log in.
+    pub(super) fn on_login(&mut self, call: CallKey, ticket: Ticket, credentials: Credentials) {
+        let Some(session) = self.sessions.get(call) else {
+            return;
+        };
+        let login = Box::new(Login {
             call,
             ticket,
-            sent_name,
-            result,
-        } = checked;
-        match result.and_then(|accepted| self.grant(call, accepted)) {
-            Ok((acceptance, router)) => {
-                let verdict = Verdict::Accept(Box::new(acceptance));
-                self.answer(call, ticket, Answer { verdict, router });
-            }
-            Err(refusal) => {
-                let peer = self.sessions.get(call).map(|session| session.peer);
-                tracing::warn!(
-                    session = call.number(),
-                    user = sent_name,
-                    peer = peer.map(tracing::field::display),
-                    "login refused: {refusal}",
-                );
-                self.refuse(call, ticket, refusal);
-            }
+            credentials,
+            session: session.id.clone(),
+            peer: session.peer,
+            local: session.local,
+            asked: 0,
+            unreachable: false,
+        });
+        if let Some(judged) = self.authority.ask(login) {
+            self.on_judged(judged);
         }
     }
 
-    /// Leases what an accepted user gets. A session that is challenged again keeps what it has.
+    /// Takes the answers of the back ends.
+    pub(super) fn take_answers(&mut self) {
+        while let Some(judged) = self.authority.next_judged() {
+            self.on_judged(judged);
+        }
+    }
+
+    fn on_judged(&mut self, judged: Judged) {
+        let Judged {
+            login,
+            back_end,
+            result,
+        } = judged;
+        let granted = result.and_then(|accepted| {
+            let back_end = back_end.unwrap_or_default();
+            self.grant(&login, back_end, *accepted)
+        });
+        match granted {
+            Ok((acceptance, router)) => {
+                let verdict = Verdict::Accept(Box::new(acceptance));
+                self.answer(login.call, login.ticket, Answer { verdict, router });
+            }
+            Err(refused) => self.on_refused(&login, back_end, refused),
+        }
+    }
+
+    fn on_refused(&mut self, login: &Login, back_end: Option<&'static str>, refused: Refused) {
+        let user = login.sent_name();
+        tracing::warn!(
+            session = login.call.number(),
+            user,
+            peer = %login.peer,
+            "login refused: {refused}",
+        );
+        self.refuse(login.call, login.ticket, refused.refusal);
+        let refusing = Refusing {
+            peer: login.peer,
+            user,
+            method: method_name(&login.credentials),
+            back_end,
+            refusal: refused.refusal,
+            why: refused.why,
+        };
+        self.tell(&Happening::LoginRefused(Arc::new(refusing)));
+    }
+
+    /// Gives an accepted user what it may have. A session that is challenged again keeps what it has.
     fn grant(
         &mut self,
-        call: CallKey,
+        login: &Login,
+        back_end: &'static str,
         accepted: Accepted,
-    ) -> Result<(Acceptance, Option<RouterConfig>), Refusal> {
+    ) -> Result<(Acceptance, Option<RouterConfig>), Refused> {
         let Accepted {
-            user,
-            addresses,
             proven,
-            reserved,
+            mut profile,
         } = accepted;
-        self.leases.reserve(&reserved);
-        let session = self.sessions.get(call).ok_or(Refusal::Unavailable)?;
-        let before = session.address;
-        if session.user.as_ref().is_some_and(|before| *before != user) {
-            return Err(Refusal::WrongPassword);
+        let call = login.call;
+        let session = self
+            .sessions
+            .get(call)
+            .ok_or_else(|| Refused::new(Refusal::Unavailable, "the session is over"))?;
+        let message = std::mem::take(&mut profile.message);
+        if let Some(before) = &session.user {
+            if *before != profile.user {
+                let why = format!("it was {before} before");
+                return Err(Refused::new(Refusal::WrongPassword, why));
+            }
+        } else {
+            profile.policy = profile.policy.or(self.config.policy.fallback());
+            self.admit(login, &profile)?;
+            self.endow(call, login, back_end, profile)?;
         }
-        let peer = *session.peer.ip();
-        let is_stranger = session.user.is_none();
-        let (address, prefix) = match before {
-            Some(address) => (address, session.prefix),
-            None => self.lease(&user, &addresses)?,
-        };
-        if is_stranger {
-            self.connections.stranger_less(peer);
-        }
-        self.sessions.log_in(call, user, address, prefix);
-        if before.is_none() {
-            self.begin_lease(call, address, prefix);
-        }
+        self.acceptance(call, proven, message)
+    }
+
+    /// What the link is told of a session that has its leases.
+    fn acceptance(
+        &self,
+        call: CallKey,
+        proven: adit_ppp::auth::Proven,
+        message: String,
+    ) -> Result<(Acceptance, Option<RouterConfig>), Refused> {
+        let session = self.sessions.get(call);
+        let parts = session.and_then(|it| Some((it.grant.as_deref()?, it.address?, it.prefix)));
+        let (grant, address, prefix) =
+            parts.ok_or_else(|| Refused::new(Refusal::Unavailable, "its address is gone"))?;
         let router = prefix.map(|prefix| RouterConfig {
             prefix,
             dns_servers: self.config.network.ipv6_dns.clone(),
         });
         let acceptance = Acceptance {
             proven,
-            ipv4: Some(self.leases.offer(address)),
-            message: "Welcome".to_owned(),
+            ipv4: Some(self.leases.offer(address, &grant.profile)),
+            message: match message.is_empty() {
+                true => "Welcome".to_owned(),
+                false => message,
+            },
         };
         Ok((acceptance, router))
     }
 
-    /// Leases an address, the user's own one also where an older session of the same user holds it.
-    fn lease(
-        &mut self,
-        user: &str,
-        allowed: &AllowedAddresses,
-    ) -> Result<(Ipv4Addr, Option<Ipv6Net>), Refusal> {
-        let leased = match self.leases.lease(user, allowed) {
-            Err(LeaseError::InUse(address)) => {
-                self.take_over(address, user);
-                self.leases.lease(user, allowed)
+    /// Whether the user may have a session now, from there and beside the others.
+    fn admit(&mut self, login: &Login, profile: &Profile) -> Result<(), Refused> {
+        let (policy, user) = (&profile.policy, &profile.user);
+        let peer = login.peer.ip();
+        let sources = policy.sources.as_deref().unwrap_or_default();
+        if !sources.is_empty() && !sources.iter().any(|network| network.contains(peer)) {
+            let why = format!("{user} may not connect from {peer}");
+            return Err(Refused::new(Refusal::NoDialInPermission, why));
+        }
+        if policy
+            .expires
+            .is_some_and(|end| end > 0 && end <= unix_time())
+        {
+            let why = format!("the account of {user} has expired");
+            return Err(Refused::new(Refusal::AccountDisabled, why));
+        }
+        let others = self.sessions.of_user(user);
+        let limit = match policy.simultaneous {
+            None => return Ok(()),
+            Some(Simultaneous::Replace) => {
+                others.into_iter().for_each(|other| self.replace(other));
+                return Ok(());
             }
-            other => other,
+            Some(Simultaneous::Refuse) => 1,
+            Some(Simultaneous::Allow(limit)) => limit as usize,
         };
-        leased.map_err(|error| {
-            tracing::warn!(user, "no address: {error}");
-            Refusal::Unavailable
-        })
+        if others.len() >= limit {
+            let why = format!("{user} has {} sessions, as many as may be", others.len());
+            return Err(Refused::new(Refusal::NoDialInPermission, why));
+        }
+        Ok(())
     }
 
-    /// Ends the session that holds a user's own address, for the same user who comes back: the old
-    /// one is usually dead and would block it until its keep-alive notices.
-    fn take_over(&mut self, address: Ipv4Addr, user: &str) {
-        let Some((old, session)) = self.sessions.holder(address) else {
+    /// Ends a session for a newer one of the same user, which may have its leases at once: the old
+    /// one is usually dead and would block them until its keep-alive notices.
+    fn replace(&mut self, old: CallKey) {
+        let Some(session) = self.sessions.get(old) else {
             return;
         };
-        if session.user.as_deref() != Some(user) {
-            return;
-        }
         tracing::info!(
             session = old.number(),
-            user,
+            user = session.user.as_deref().unwrap_or_default(),
             "replaced by a new session of the same user"
         );
         let (address, prefix) = self.sessions.dispossess(old);
         self.end_lease(old, address, prefix);
-        self.crew.tell_of_call(old, Command::HangUp(old));
+        self.end_session(old, Cause::Replaced);
+    }
+
+    /// Leases what the user gets, and limits its rate.
+    fn endow(
+        &mut self,
+        call: CallKey,
+        login: &Login,
+        back_end: &'static str,
+        profile: Profile,
+    ) -> Result<(), Refused> {
+        self.leases.reserve(back_end, &profile.reserved);
+        let (address, prefix) = self.lease(&profile)?;
+        self.connections.stranger_less(*login.peer.ip());
+        let limits = rate_limits(&profile.policy, self.config.policy.burst);
+        self.sessions.log_in(call, Grant { profile, back_end });
+        self.sessions.endow(call, address, prefix);
+        self.begin_lease(call, address, prefix);
+        if limits != RateLimits::default() {
+            self.crew
+                .tell_of_call(call, Command::Limit { call, limits });
+        }
+        Ok(())
+    }
+
+    /// Leases an address, the user's own one also where an older session of the same user holds it.
+    fn lease(&mut self, profile: &Profile) -> Result<(Ipv4Addr, Option<Ipv6Net>), Refused> {
+        let leased = match self.leases.lease(profile) {
+            Err(LeaseError::InUse(address)) => {
+                self.take_over(address, &profile.user);
+                self.leases.lease(profile)
+            }
+            other => other,
+        };
+        leased.map_err(|error| {
+            let why = format!("no address for {}: {error}", profile.user);
+            Refused::new(Refusal::Unavailable, why)
+        })
+    }
+
+    fn take_over(&mut self, address: Ipv4Addr, user: &str) {
+        if let Some((old, session)) = self.sessions.holder(address)
+            && session.user.as_deref() == Some(user)
+        {
+            self.replace(old);
+        }
+    }
+}
+
+/// The method of a login, as `mschap-v2`.
+fn method_name(credentials: &Credentials) -> String {
+    let method = credentials.proof.method().to_string();
+    method.to_lowercase().replace("ms-chap", "mschap-")
+}
+
+/// Token buckets for a user's rates, each holding what passes in the time of a burst.
+fn rate_limits(policy: &Policy, burst: Duration) -> RateLimits {
+    let limit = |rate: Option<u64>| {
+        let bits_per_second = rate.filter(|rate| *rate > 0)?;
+        let octets = u128::from(bits_per_second / 8) * burst.as_millis() / 1000;
+        let octets = u64::try_from(octets)
+            .unwrap_or(u64::MAX)
+            .max(SMALLEST_BURST);
+        Some(RateLimit {
+            bits_per_second,
+            burst: u32::try_from(octets).unwrap_or(u32::MAX),
+        })
+    };
+    RateLimits {
+        to_peer: limit(policy.rate_down),
+        from_peer: limit(policy.rate_up),
     }
 }

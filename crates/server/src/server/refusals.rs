@@ -38,6 +38,11 @@ impl Refused {
         "half-open",
     ];
 
+    /// The reason as machines know it.
+    pub(super) const fn name(self) -> &'static str {
+        Self::NAMES[self.index()]
+    }
+
     const fn index(self) -> usize {
         match self {
             Self::OwnPool(_) => 0,

@@ -18,13 +18,15 @@ use super::{
     BELL, Backlog, Connections, Ending, Inquiries, Leases, Listeners, Refusals, SIGNALS,
     ServeError, Server, Throttle, unix_time,
 };
-use crate::aaa::Authentication;
-use crate::config::{self, Config, Mtu};
+use crate::aaa::facts::SessionIds;
+use crate::aaa::{self, Authority, BackEnd, LocalBackEnd, Observer};
+use crate::config::{self, BackEndName, Config, Mtu};
 use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
 use crate::host::Host;
 use crate::sessions::Sessions;
 use crate::settings::ETHERNET;
+use crate::users::{StoreError, UserStore};
 use crate::worker::{self, Crew, Tools};
 use crate::{settings, users};
 
@@ -38,10 +40,7 @@ impl Server {
     /// # Errors
     /// [`ServeError`] says what is missing and what to do.
     pub fn start(config: Config) -> Result<Self, ServeError> {
-        let mut store = users::open_store(&config.users)?;
-        for warning in store.warnings() {
-            tracing::warn!("{warning}");
-        }
+        let mut stores = stores(&config)?;
         make_room_for(config.limits.connections);
         let poll = Poll::new()?;
         let mut listeners = Listeners::default();
@@ -57,7 +56,10 @@ impl Server {
         poll.registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)?;
         let id = interface_id();
-        let leases = Leases::new(&config, store.fixed_addresses()?);
+        let mut leases = Leases::new(&config);
+        for (name, store) in &mut stores {
+            leases.reserve(name.as_str(), &store.fixed_addresses()?);
+        }
         let (host, tun) = set_up_host(&config, id, workers)?;
         let interface = tun.name().to_owned();
         let endpoint = settings::endpoint(&config, id);
@@ -75,7 +77,8 @@ impl Server {
             equip(endpoint, packets, queue, source, core)
         });
         let crew = Crew::start(tools.collect::<Result<_, _>>()?, &bell)?;
-        let authentication = Authentication::start(store, Arc::clone(&bell))?;
+        let authority = authority(&config, stores, &bell)?;
+        let observers: Vec<Box<dyn Observer>> = Vec::new();
         Ok(Self {
             interface,
             poll,
@@ -84,7 +87,11 @@ impl Server {
             connections: Connections::default(),
             crew,
             host: Some(host),
-            authentication,
+            authority,
+            interim: observers.iter().filter_map(|it| it.interim()).min(),
+            observers,
+            names: SessionIds::new(&SystemEntropy),
+            facts: leases.facts(),
             control_socket,
             inquiries: Inquiries::default(),
             signals,
@@ -98,6 +105,43 @@ impl Server {
             config,
         })
     }
+}
+
+type Stores = Vec<(BackEndName, Box<dyn UserStore>)>;
+
+/// The stores on this host that the configuration names, and what an operator should know of them.
+fn stores(config: &Config) -> Result<Stores, StoreError> {
+    let mut stores = Vec::new();
+    for name in config.back_ends() {
+        let users = &config.users;
+        let store = match name {
+            BackEndName::Database => users.database.as_deref().map(users::open_database),
+            BackEndName::Secrets => users.secrets.as_ref().map(users::open_secrets),
+        };
+        if let Some(mut store) = store.transpose()? {
+            for warning in store.warnings() {
+                tracing::warn!("{warning}");
+            }
+            stores.push((name, store));
+        }
+    }
+    Ok(stores)
+}
+
+/// All that know users, in the configured order.
+fn authority(
+    config: &Config,
+    stores: Stores,
+    bell: &Arc<Doorbell>,
+) -> Result<Authority, ServeError> {
+    let (answers, receiver) = aaa::answers(Arc::clone(bell));
+    let mut back_ends: Vec<Box<dyn BackEnd>> = Vec::new();
+    for (name, store) in stores {
+        let back_end = LocalBackEnd::start(name.as_str(), store, answers.clone())?;
+        back_ends.push(Box::new(back_end));
+    }
+    let unreachable = config.authentication.on_unreachable;
+    Ok(Authority::new(back_ends, unreachable, receiver))
 }
 
 /// What a worker needs: a part of the calls, its own socket for their packets, its own queue.

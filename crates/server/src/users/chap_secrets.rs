@@ -107,10 +107,10 @@ impl UserStore for ChapSecrets {
             name: name.to_owned(),
             secret: Secret::clear(secret.as_str()),
             addresses: entry.addresses.clone(),
-            disabled: false,
-            must_change_password: false,
             group: None,
             policy: Policy::default(),
+            disabled: false,
+            must_change_password: false,
         }))
     }
 

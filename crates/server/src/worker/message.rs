@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddrV4;
 
-use adit_engine::{Answer, CallKey, CallReport, ConnectionId, Event};
+use adit_engine::{Answer, CallKey, CallReport, ConnectionId, Event, RateLimits};
 use adit_net::gre::PathError;
 use adit_ppp::auth::Ticket;
 use mio::net::TcpStream;
@@ -35,6 +35,10 @@ pub(crate) enum Command {
     Elsewhere(Change),
     /// Tell how these calls and the worker do, under this number.
     Report { number: u64, calls: Vec<CallKey> },
+    /// Tell how these calls do, with [`Notice::Seen`].
+    Look(Vec<CallKey>),
+    /// Limit a call's rate from now on.
+    Limit { call: CallKey, limits: RateLimits },
     /// Take leave of all peers in order.
     ShutDown,
     /// Stop all control connections.
@@ -51,6 +55,8 @@ pub(crate) enum Notice {
     PathError(PathError),
     /// To [`Command::Report`].
     Report(Report),
+    /// To [`Command::Look`]: those of the calls that there still are.
+    Seen(Vec<(CallKey, CallReport)>),
     /// The worker has ended: for this reason, or by a panic.
     Ended(Option<io::Error>),
 }
