@@ -12,6 +12,7 @@ mod error;
 mod firewall;
 mod hooks;
 mod policy;
+mod pools;
 mod raw;
 mod suggest;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use error::{ConfigError, Problem};
 pub use firewall::Firewall;
 pub use hooks::Hooks;
 pub use policy::UserPolicy;
+pub use pools::{AddressRange, DEFAULT_POOL, Ipv6Pool, NoSuchRange, Pool};
 pub use types::{
     AuthMethod, Authentication, BackEndName, Config, Encryption, EncryptionPolicy, Gre, Limits,
     MppeMode, MppeStrength, Mtu, Network, Ppp, Pptp, SecretsFile, Transmit, Users, WhenUnreachable,

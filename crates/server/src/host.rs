@@ -75,12 +75,16 @@ impl Host {
         let server = IpNet::new(network.server_address().into(), network.pool.prefix_len())
             .unwrap_or_else(|_| IpNet::from(IpAddr::from(network.server_address())));
         setup.add_address(&Address::in_network(index, server))?;
-        if let Some(prefix) = network.ipv6_prefix {
-            setup.add_route(&Route::on_link(prefix.into(), index))?;
+        // The first one is the way that the address makes.
+        for further in config.client_networks().into_iter().skip(1) {
+            if let IpNet::V4(pool) = further {
+                refuse_overlap(&mut setup, pool)?;
+            }
+            setup.add_route(&Route::on_link(further, index))?;
         }
         if network.forward {
             setup.set_sysctl("net.ipv4.ip_forward", "1")?;
-            if network.ipv6_prefix.is_some() {
+            if !config.all_ipv6_pools().is_empty() {
                 setup.set_sysctl("net.ipv6.conf.all.forwarding", "1")?;
             }
         }

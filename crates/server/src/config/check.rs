@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::access::{INTERFACE_OCTETS, Listen};
 use super::error::Problem;
+use super::pools::check_prefix;
 use super::types::{AuthMethod, BackEndName, Config, EncryptionPolicy, Mtu, Network, WorkerCount};
 
 /// Octets in the Host Name and Vendor Name fields (RFC 2637 §2.2).
@@ -26,7 +27,8 @@ impl Config {
         self.check_texts()?;
         self.network.check_pool()?;
         self.network.check_servers()?;
-        self.network.check_ipv6()?;
+        self.check_ipv6()?;
+        self.check_pools()?;
         self.check_authentication()?;
         self.check_back_ends()?;
         self.policy.check()?;
@@ -210,6 +212,32 @@ impl Config {
         Ok(())
     }
 
+    fn check_ipv6(&self) -> Result<(), Problem> {
+        let network = &self.network;
+        if let (true, Mtu::Octets(mtu)) = (network.ipv6, network.mtu)
+            && mtu < IPV6_MINIMUM_MTU
+        {
+            return Err(Problem::new(
+                "network.mtu",
+                format!("IPv6 needs {IPV6_MINIMUM_MTU} or more; raise it or set ipv6 = false"),
+            ));
+        }
+        let Some(prefix) = network.ipv6_prefix else {
+            return match network.ipv6_dns.is_empty() || !self.ipv6_pools.is_empty() {
+                true => Ok(()),
+                false => Err(Problem::new(
+                    "network.ipv6_dns",
+                    "clients can reach IPv6 servers only with an ipv6_prefix",
+                )),
+            };
+        };
+        const KEY: &str = "network.ipv6_prefix";
+        if !network.ipv6 {
+            return Err(Problem::new(KEY, "it is given, but ipv6 = false"));
+        }
+        check_prefix(KEY, prefix)
+    }
+
     fn check_authentication(&self) -> Result<(), Problem> {
         const KEY: &str = "authentication.methods";
         let methods = &self.authentication.methods;
@@ -341,50 +369,6 @@ impl Network {
             {
                 return Err(Problem::new(key, format!("{bad} is no host's address")));
             }
-        }
-        Ok(())
-    }
-
-    fn check_ipv6(&self) -> Result<(), Problem> {
-        if let (true, Mtu::Octets(mtu)) = (self.ipv6, self.mtu)
-            && mtu < IPV6_MINIMUM_MTU
-        {
-            return Err(Problem::new(
-                "network.mtu",
-                format!("IPv6 needs {IPV6_MINIMUM_MTU} or more; raise it or set ipv6 = false"),
-            ));
-        }
-        let Some(prefix) = self.ipv6_prefix else {
-            return match self.ipv6_dns.is_empty() {
-                true => Ok(()),
-                false => Err(Problem::new(
-                    "network.ipv6_dns",
-                    "clients can reach IPv6 servers only with an ipv6_prefix",
-                )),
-            };
-        };
-        const KEY: &str = "network.ipv6_prefix";
-        if !self.ipv6 {
-            return Err(Problem::new(KEY, "it is given, but ipv6 = false"));
-        }
-        if !(32..=64).contains(&prefix.prefix_len()) {
-            return Err(Problem::new(
-                KEY,
-                format!("{prefix} cannot be shared out as /64s; use a prefix from /32 to /64"),
-            ));
-        }
-        if prefix.addr() != prefix.network() {
-            return Err(Problem::new(
-                KEY,
-                format!(
-                    "{prefix} has host bits set; did you mean {}?",
-                    prefix.trunc()
-                ),
-            ));
-        }
-        let first = prefix.network();
-        if first.is_multicast() || first.is_unicast_link_local() || first.segments()[0] == 0 {
-            return Err(Problem::new(KEY, format!("{prefix} is not for hosts")));
         }
         Ok(())
     }

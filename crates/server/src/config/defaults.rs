@@ -24,6 +24,8 @@ impl Default for Config {
             listen: vec![SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT).into()],
             control_socket: PathBuf::from("/run/adit/control.sock"),
             network: Network::default(),
+            pools: Vec::new(),
+            ipv6_pools: Vec::new(),
             users: Users::default(),
             authentication: Authentication::default(),
             policy: UserPolicy::default(),

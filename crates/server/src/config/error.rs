@@ -1,9 +1,11 @@
 //! Mistakes in a configuration, each with the place where it was made.
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::suggest;
@@ -37,16 +39,16 @@ pub enum ConfigError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {message}")]
 pub struct Problem {
-    /// The key at fault, with its section, as `network.pool`.
-    pub key: &'static str,
+    /// The key at fault, with its section, as `network.pool` or `pools[0].name`.
+    pub key: Cow<'static, str>,
     /// What is wrong and what to do.
     pub message: String,
 }
 
 impl Problem {
-    pub(super) fn new(key: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(key: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
-            key,
+            key: key.into(),
             message: message.into(),
         }
     }
@@ -60,7 +62,7 @@ impl ConfigError {
     }
 
     pub(super) fn at_key(problem: Problem, text: &str, origin: &str) -> Self {
-        let offset = locate(text, problem.key).map_or(0, |span| span.start);
+        let offset = locate(text, &problem.key).map_or(0, |span| span.start);
         Self::at_offset(offset, problem.to_string(), text, origin)
     }
 
@@ -76,19 +78,26 @@ impl ConfigError {
     }
 }
 
-/// Where the value of a dotted key is; if the text does not set it, where its section is.
+/// Where the value of a dotted key is, in which `[n]` picks of an array; if the text does not set it, where
+/// its section is.
 fn locate(text: &str, key: &str) -> Option<Range<usize>> {
-    let mut table = DeTable::parse(text).ok()?.into_inner();
+    let mut place = DeTable::parse(text).ok().map(|table| {
+        let whole = table.span();
+        Spanned::new(whole, DeValue::Table(table.into_inner()))
+    })?;
     let mut found = None;
-    for part in key.split('.') {
-        let Some(value) = table.remove(part) else {
-            break;
+    for part in key.split(['.', '[']) {
+        let inner = match (place.into_inner(), part.strip_suffix(']')) {
+            (DeValue::Table(mut table), None) => table.remove(part),
+            (DeValue::Array(array), Some(index)) => {
+                let index = index.parse().ok();
+                index.and_then(|index: usize| array.into_iter().nth(index))
+            }
+            _ => None,
         };
-        found = Some(value.span());
-        match value.into_inner() {
-            DeValue::Table(inner) => table = inner,
-            _ => break,
-        }
+        let Some(inner) = inner else { break };
+        found = Some(inner.span());
+        place = inner;
     }
     found
 }

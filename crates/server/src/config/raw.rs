@@ -13,6 +13,7 @@ use super::error::Problem;
 use super::firewall::RawFirewall;
 use super::hooks::RawHooks;
 use super::policy::RawPolicy;
+use super::pools::{Ipv6Pool, Pool};
 use super::types::{
     AuthMethod, Authentication, BackEndName, Config, Encryption, EncryptionPolicy, Gre, Limits,
     MppeMode, MppeStrength, Mtu, Network, Ppp, Pptp, SecretsFile, Transmit, Users, WhenUnreachable,
@@ -26,6 +27,8 @@ pub(super) struct Raw {
     control_socket: Option<PathBuf>,
     #[serde(default)]
     network: RawNetwork,
+    pools: Option<Vec<Pool>>,
+    ipv6_pools: Option<Vec<Ipv6Pool>>,
     #[serde(default)]
     users: RawUsers,
     #[serde(default)]
@@ -157,6 +160,8 @@ impl Raw {
         set(&mut config.listen, self.listen);
         set(&mut config.control_socket, self.control_socket);
         self.network.apply(&mut config.network);
+        set(&mut config.pools, self.pools);
+        set(&mut config.ipv6_pools, self.ipv6_pools);
         if let Some(users) = self.users.into_users()? {
             config.users = users;
         }

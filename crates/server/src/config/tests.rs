@@ -35,9 +35,13 @@ fn default_text_documents_every_key() {
     let sections = known_keys("");
     assert!(sections.len() > 9, "{sections:?}");
     for section in &sections[2..] {
-        let header = format!("[{section}]");
+        let header = match DEFAULT_TEXT.contains(&format!("[[{section}]]")) {
+            true => format!("[[{section}]]"),
+            false => format!("[{section}]"),
+        };
         let body = DEFAULT_TEXT.split_once(&header).expect("the section").1;
         let body = body.split("\n[").next().unwrap_or_default();
+        let body = body.split("\n# [").next().unwrap_or_default();
         for key in known_keys(&header) {
             let documented = body.lines().any(|line| {
                 line.trim_start_matches("# ")
@@ -52,12 +56,19 @@ fn default_text_documents_every_key() {
 fn commented_keys_of_the_default_text_parse() {
     let text = DEFAULT_TEXT
         .replace("# ipv6_prefix", "ipv6_prefix")
+        .replace("# [[", "[[")
+        .replace("# name =", "name =")
+        .replace("# ranges =", "ranges =")
+        .replace("# exclude =", "exclude =")
+        .replace("# next =", "next =")
+        .replace("# prefix =", "prefix =")
         .replace("# secrets =", "secrets =")
         .replace("# server_name", "server_name")
         .replace("database =", "# database =");
     let config = Config::parse(&text, "default").unwrap();
     assert!(config.network.ipv6_prefix.is_some());
     assert!(config.users.secrets.is_some() && config.users.database.is_none());
+    assert_eq!((config.pools.len(), config.ipv6_pools.len()), (1, 1));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::access::{Access, Listen};
 use super::firewall::Firewall;
 use super::hooks::Hooks;
 use super::policy::UserPolicy;
+use super::pools::{Ipv6Pool, Pool};
 
 /// Everything the server can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,10 @@ pub struct Config {
     pub control_socket: PathBuf,
     /// The tunnel's inside: addresses, names, routing.
     pub network: Network,
+    /// Further pools of IPv4 addresses, each with its name.
+    pub pools: Vec<Pool>,
+    /// Further prefixes of IPv6 for clients, each with its name.
+    pub ipv6_pools: Vec<Ipv6Pool>,
     /// Where user names and secrets are kept.
     pub users: Users,
     /// How users prove who they are.

@@ -1,324 +1,209 @@
-//! Leases of IPv4 addresses.
+//! One pool of IPv4 addresses.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use ipnet::Ipv4Net;
-
+use super::lease::{PoolKind, PoolUsage};
+use super::ranges::Ranges;
 use super::slots::Slots;
-use crate::users::AllowedAddresses;
+use crate::config::Pool;
 
-/// How many users' last addresses are remembered at most.
-const REMEMBERED: usize = 65_536;
-
-/// The tunnel addresses that clients lease.
-///
-/// The network and broadcast addresses, the server's own and those excluded are never leased. Reserved ones
-/// go only to users who may have no other. A user gets the address held last, if it is free.
+/// The addresses of one pool, each with a slot.
 #[derive(Debug)]
-pub struct AddressPool {
-    network: Ipv4Net,
+pub(super) struct AddressPool {
+    pub(super) name: Arc<str>,
+    pub(super) sticky: bool,
+    /// The pool to look in when this one is exhausted.
+    pub(super) next: Option<Arc<str>>,
+    /// How often there was nothing left.
+    pub(super) exhausted: u64,
+    /// What the pool leases.
+    leased: Ranges,
+    /// First and last address of each range, and the slot of the first.
+    places: Vec<(u32, u32, u32)>,
     slots: Slots,
-    excluded: HashSet<u32>,
-    reserved: HashSet<u32>,
-    slot_of: HashMap<Box<str>, u32>,
-    holder_of: BTreeMap<u32, Box<str>>,
-}
-
-/// Why no address was leased.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LeaseError {
-    /// All addresses that the user may have are taken.
-    #[error("no address that this user may have is free in {0}")]
-    Exhausted(Ipv4Net),
-    /// The user's fixed address is taken.
-    #[error("the user's fixed address {0} is in use by another session")]
-    InUse(Ipv4Addr),
-    /// The user's fixed address cannot be leased from this pool.
-    #[error("the user's fixed address {address} cannot be leased from {network}")]
-    NotInPool {
-        /// The fixed address.
-        address: Ipv4Addr,
-        /// The pool.
-        network: Ipv4Net,
-    },
-    /// The user may have no address at all.
-    #[error("the user may have no address; in a secrets file, the line needs one (`*` for any)")]
-    NoneAllowed,
 }
 
 impl AddressPool {
-    /// A pool of the host addresses of `network` without `excluded`; the server's own address must be
-    /// among these.
-    pub fn new(network: Ipv4Net, excluded: &[Ipv4Addr]) -> Self {
-        let network = network.trunc();
-        // A /0 does not fit; the configuration ends at /8.
-        let count = 1u32.checked_shl(32 - u32::from(network.prefix_len()));
-        let mut pool = Self {
-            network,
-            slots: Slots::new(count.unwrap_or(u32::MAX)),
-            excluded: HashSet::new(),
-            reserved: HashSet::new(),
-            slot_of: HashMap::new(),
-            holder_of: BTreeMap::new(),
-        };
-        let ends = [network.network(), network.broadcast()];
-        for address in ends.iter().chain(excluded) {
-            if let Some(slot) = pool.slot(*address) {
-                pool.excluded.insert(slot);
+    pub(super) fn new(pool: &Pool) -> Self {
+        let leased = pool.leased();
+        let mut places = Vec::new();
+        let mut count = 0u32;
+        for (first, last) in leased.iter() {
+            let (first, last) = (first.to_bits(), last.to_bits());
+            places.push((first, last, count));
+            count = count.saturating_add((last - first).saturating_add(1));
+        }
+        Self {
+            name: pool.name.as_str().into(),
+            sticky: pool.sticky,
+            next: pool.next.as_deref().map(Arc::from),
+            exhausted: 0,
+            leased,
+            places,
+            slots: Slots::new(count),
+        }
+    }
+
+    /// Whether it leases this address.
+    pub(super) fn holds(&self, address: Ipv4Addr) -> bool {
+        self.slot(address).is_some()
+    }
+
+    /// The addresses that it leases.
+    pub(super) fn leased(&self) -> &Ranges {
+        &self.leased
+    }
+
+    /// Whether it leases any of the addresses that are permitted.
+    pub(super) fn serves(&self, permitted: Option<&Ranges>) -> bool {
+        permitted.is_none_or(|permitted| !permitted.intersection(&self.leased).is_empty())
+    }
+
+    /// Takes this address, reserved or not; `false` when it is not here or taken.
+    pub(super) fn take(&mut self, address: Ipv4Addr) -> bool {
+        self.slot(address).is_some_and(|slot| self.slots.take(slot))
+    }
+
+    /// Takes this address unless it is reserved.
+    pub(super) fn take_unreserved(&mut self, address: Ipv4Addr) -> bool {
+        self.slot(address)
+            .is_some_and(|slot| !self.slots.is_kept(slot) && self.slots.take(slot))
+    }
+
+    /// Takes an address that is not reserved and, where only some are permitted, one of these.
+    pub(super) fn take_any(&mut self, permitted: Option<&Ranges>) -> Option<Ipv4Addr> {
+        let slot = match permitted {
+            None => self.slots.take_next(),
+            Some(permitted) => {
+                let common = self.leased.intersection(permitted);
+                common.iter().find_map(|(first, last)| {
+                    let (first, last) = (self.slot(first)?, self.slot(last)?);
+                    self.slots.take_within(first..last + 1)
+                })
             }
-        }
-        pool
-    }
-
-    /// Replaces the addresses that are kept for users who may have no other.
-    pub fn reserve(&mut self, addresses: impl IntoIterator<Item = Ipv4Addr>) {
-        self.reserved = addresses
-            .into_iter()
-            .filter_map(|address| slot_in(self.network, address))
-            .collect();
-    }
-
-    /// Leases an address to `user`.
-    ///
-    /// # Errors
-    /// No address is left that the user may have.
-    pub fn lease(
-        &mut self,
-        user: &str,
-        allowed: &AllowedAddresses,
-    ) -> Result<Ipv4Addr, LeaseError> {
-        if allowed.is_empty() {
-            return Err(LeaseError::NoneAllowed);
-        }
-        let slot = match allowed.fixed() {
-            Some(address) if allowed.permits_others() => match self.take_fixed(address) {
-                Ok(slot) => slot,
-                Err(error) => self.take_any(allowed).ok_or(error)?,
-            },
-            Some(address) => self.take_fixed(address)?,
-            None => self
-                .take_remembered(user, allowed)
-                .or_else(|| self.take_any(allowed))
-                .ok_or(LeaseError::Exhausted(self.network))?,
         };
-        self.remember(user, slot);
-        Ok(self.address(slot))
+        slot.and_then(|slot| self.address(slot))
     }
 
     /// Ends a lease; `false` when there was none.
-    pub fn release(&mut self, address: Ipv4Addr) -> bool {
+    pub(super) fn release(&mut self, address: Ipv4Addr) -> bool {
         self.slot(address).is_some_and(|slot| self.slots.free(slot))
     }
 
-    /// The position of an address in the pool, from 0 for the network address.
-    pub fn index_of(&self, address: Ipv4Addr) -> Option<u32> {
-        self.slot(address)
+    /// Keeps those of these addresses that are its own, and no others, for users who may have no other.
+    pub(super) fn reserve(&mut self, addresses: &[Ipv4Addr]) {
+        let places = &self.places;
+        let slots = addresses
+            .iter()
+            .filter_map(|address| slot_of(places, *address));
+        self.slots.keep(slots);
     }
 
-    /// The range that the addresses come from.
-    pub fn network(&self) -> Ipv4Net {
-        self.network
+    /// The addresses that are leased now.
+    pub(super) fn taken(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.slots
+            .iter_taken()
+            .filter_map(|slot| self.address(slot))
     }
 
-    fn take_fixed(&mut self, address: Ipv4Addr) -> Result<u32, LeaseError> {
-        let network = self.network;
-        let slot = self
-            .slot(address)
-            .filter(|slot| !self.excluded.contains(slot))
-            .ok_or(LeaseError::NotInPool { address, network })?;
-        match self.slots.take(slot) {
-            true => Ok(slot),
-            false => Err(LeaseError::InUse(address)),
+    pub(super) fn usage(&self) -> PoolUsage {
+        PoolUsage {
+            name: Arc::clone(&self.name),
+            kind: PoolKind::Ipv4,
+            size: self.slots.count().into(),
+            taken: self.slots.taken_count().into(),
+            exhausted: self.exhausted,
         }
-    }
-
-    fn take_remembered(&mut self, user: &str, allowed: &AllowedAddresses) -> Option<u32> {
-        let slot = *self.slot_of.get(user)?;
-        let usable = !self.reserved.contains(&slot) && allowed.permits(self.address(slot));
-        (usable && self.slots.take(slot)).then_some(slot)
-    }
-
-    fn take_any(&mut self, allowed: &AllowedAddresses) -> Option<u32> {
-        let (network, excluded, reserved) = (self.network, &self.excluded, &self.reserved);
-        self.slots.take_next(|slot| {
-            !excluded.contains(&slot)
-                && !reserved.contains(&slot)
-                && allowed.permits(address_in(network, slot))
-        })
-    }
-
-    /// Each address remembers one user and each user one address, so the memory is bounded.
-    fn remember(&mut self, user: &str, slot: u32) {
-        if let Some(former) = self.holder_of.remove(&slot) {
-            self.slot_of.remove(&former);
-        }
-        if let Some(former) = self.slot_of.remove(user) {
-            self.holder_of.remove(&former);
-        }
-        if self.slot_of.len() >= REMEMBERED
-            && let Some((_, forgotten)) = self.holder_of.pop_first()
-        {
-            self.slot_of.remove(&forgotten);
-        }
-        self.slot_of.insert(user.into(), slot);
-        self.holder_of.insert(slot, user.into());
     }
 
     fn slot(&self, address: Ipv4Addr) -> Option<u32> {
-        slot_in(self.network, address).filter(|slot| *slot < self.slots.count())
+        slot_of(&self.places, address)
     }
 
-    fn address(&self, slot: u32) -> Ipv4Addr {
-        address_in(self.network, slot)
+    fn address(&self, slot: u32) -> Option<Ipv4Addr> {
+        let behind = self.places.partition_point(|&(_, _, base)| base <= slot);
+        let &(first, _, base) = self.places.get(behind.checked_sub(1)?)?;
+        Some(Ipv4Addr::from_bits(first + (slot - base)))
     }
 }
 
-fn slot_in(network: Ipv4Net, address: Ipv4Addr) -> Option<u32> {
-    network
-        .contains(&address)
-        .then(|| address.to_bits() - network.network().to_bits())
-}
-
-fn address_in(network: Ipv4Net, slot: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(network.network().to_bits().wrapping_add(slot))
+fn slot_of(places: &[(u32, u32, u32)], address: Ipv4Addr) -> Option<u32> {
+    let address = address.to_bits();
+    let place = places.partition_point(|&(_, last, _)| last < address);
+    let &(first, _, base) = places.get(place)?;
+    Some(base + address.checked_sub(first)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn pool(network: &str) -> AddressPool {
-        let network: Ipv4Net = network.parse().unwrap();
-        let server = network.hosts().next().unwrap();
-        AddressPool::new(network, &[server])
-    }
-
-    fn any() -> AllowedAddresses {
-        AllowedAddresses::any()
-    }
 
     fn ip(text: &str) -> Ipv4Addr {
         text.parse().unwrap()
     }
 
+    fn pool(ranges: &[&str], exclude: &[&str]) -> AddressPool {
+        let parsed = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        AddressPool::new(&Pool {
+            name: "office".to_owned(),
+            ranges: parsed(ranges),
+            exclude: parsed(exclude),
+            sticky: true,
+            next: None,
+        })
+    }
+
+    fn all(pool: &mut AddressPool) -> Vec<String> {
+        std::iter::from_fn(|| pool.take_any(None).map(|address| address.to_string())).collect()
+    }
+
     #[test]
-    fn server_network_and_broadcast_are_never_leased() {
-        let mut pool = pool("10.0.0.0/29");
-        let leased: Vec<String> = (0..5)
-            .map(|n| pool.lease(&n.to_string(), &any()).unwrap().to_string())
-            .collect();
-        assert_eq!(
-            leased,
-            ["10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]
+    fn several_ranges_are_leased_without_their_ends_and_exclusions() {
+        let mut pool = pool(
+            &["10.2.0.9-10.2.0.11", "10.1.0.0/29", "10.3.0.0/31"],
+            &["10.1.0.2-10.1.0.4", "10.2.0.10"],
         );
-        let full = pool.lease("late", &any()).unwrap_err();
-        assert_eq!(full, LeaseError::Exhausted("10.0.0.0/29".parse().unwrap()));
-        assert!(full.to_string().contains("10.0.0.0/29"));
-    }
-
-    #[test]
-    fn a_user_gets_the_same_address_again() {
-        let mut pool = pool("10.0.0.0/24");
-        let first = pool.lease("alice", &any()).unwrap();
-        pool.release(first);
-        let other = pool.lease("bob", &any()).unwrap();
-        assert_ne!(other, first);
-        assert_eq!(pool.lease("alice", &any()).unwrap(), first);
-        assert_ne!(pool.lease("alice", &any()).unwrap(), first);
-    }
-
-    #[test]
-    fn fixed_addresses_are_reserved() {
-        let mut pool = pool("10.0.0.0/29");
-        let fixed = ip("10.0.0.2");
-        pool.reserve([fixed]);
-        assert_eq!(pool.lease("bob", &any()).unwrap(), ip("10.0.0.3"));
-        let only = AllowedAddresses::only(fixed);
-        assert_eq!(pool.lease("alice", &only).unwrap(), fixed);
-        assert_eq!(pool.lease("alice", &only), Err(LeaseError::InUse(fixed)));
-        assert!(pool.release(fixed));
-        assert!(!pool.release(fixed));
-        assert_eq!(pool.lease("alice", &only).unwrap(), fixed);
-    }
-
-    #[test]
-    fn several_single_addresses_serve_several_sessions() {
-        let mut secrets = AllowedAddresses::only(ip("10.0.0.5"));
-        secrets.push_word("10.0.0.3").unwrap();
-        let mut pool = pool("10.0.0.0/29");
-        assert_eq!(pool.lease("a", &secrets).unwrap(), ip("10.0.0.5"));
-        assert_eq!(pool.lease("a", &secrets).unwrap(), ip("10.0.0.3"));
-        assert_eq!(
-            pool.lease("a", &secrets),
-            Err(LeaseError::InUse(ip("10.0.0.5")))
-        );
-    }
-
-    #[test]
-    fn impossible_fixed_addresses_are_refused() {
-        let mut pool = pool("10.0.0.0/29");
-        for address in ["10.0.0.1", "10.0.0.0", "10.0.0.7", "10.0.1.2", "192.0.2.1"] {
-            let only = AllowedAddresses::only(ip(address));
-            assert!(matches!(
-                pool.lease("a", &only),
-                Err(LeaseError::NotInPool { .. })
-            ));
+        let expected = [
+            "10.1.0.1",
+            "10.1.0.5",
+            "10.1.0.6",
+            "10.2.0.9",
+            "10.2.0.11",
+            "10.3.0.0",
+            "10.3.0.1",
+        ];
+        assert_eq!(all(&mut pool), expected);
+        assert_eq!(pool.taken().count(), 7);
+        for address in [
+            "10.1.0.0",
+            "10.1.0.3",
+            "10.1.0.7",
+            "10.2.0.10",
+            "10.9.9.9",
+            "0.0.0.0",
+        ] {
+            assert!(!pool.holds(ip(address)), "{address}");
+            assert!(!pool.release(ip(address)), "{address}");
         }
-        let none = AllowedAddresses::none();
-        assert_eq!(pool.lease("a", &none), Err(LeaseError::NoneAllowed));
+        assert!(pool.release(ip("10.2.0.11")));
+        assert!(!pool.take_unreserved(ip("10.2.0.9")));
+        assert_eq!(all(&mut pool), ["10.2.0.11"]);
     }
 
     #[test]
-    fn a_remembered_address_must_still_be_allowed() {
-        let mut pool = pool("10.0.0.0/24");
-        let first = pool.lease("alice", &any()).unwrap();
-        pool.release(first);
-        pool.reserve([first]);
-        assert_ne!(pool.lease("alice", &any()).unwrap(), first);
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Lease(u8),
-        LeaseFixed(u8, u8),
-        Release(u8),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            (0..12u8).prop_map(Step::Lease),
-            (0..12u8, 0..40u8).prop_map(|(user, host)| Step::LeaseFixed(user, host)),
-            (0..40u8).prop_map(Step::Release),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn no_address_is_leased_twice(steps in prop::collection::vec(step(), 0..200)) {
-            let mut pool = pool("10.0.0.0/28");
-            let mut leased = HashSet::new();
-            for step in steps {
-                let lease = match step {
-                    Step::Lease(user) => pool.lease(&user.to_string(), &any()).ok(),
-                    Step::LeaseFixed(user, host) => {
-                        let only = AllowedAddresses::only(Ipv4Addr::new(10, 0, 0, host));
-                        pool.lease(&user.to_string(), &only).ok()
-                    }
-                    Step::Release(host) => {
-                        let address = Ipv4Addr::new(10, 0, 0, host);
-                        prop_assert_eq!(pool.release(address), leased.remove(&address));
-                        None
-                    }
-                };
-                if let Some(address) = lease {
-                    prop_assert!(leased.insert(address), "{} leased twice", address);
-                    prop_assert!((2..15).contains(&address.octets()[3]));
-                }
-            }
-            prop_assert!(pool.holder_of.len() == pool.slot_of.len());
-        }
+    fn permitted_ranges_are_searched_and_no_others() {
+        let mut pool = pool(&["10.1.0.0/24"], &[]);
+        let mut permitted = Ranges::default();
+        permitted.insert(ip("10.0.0.0"), ip("10.1.0.1"));
+        permitted.insert(ip("10.1.0.200"), ip("10.1.0.201"));
+        permitted.insert(ip("10.2.0.0"), ip("10.2.0.9"));
+        pool.reserve(&[ip("10.1.0.200"), ip("192.0.2.1")]);
+        let mut next = || pool.take_any(Some(&permitted));
+        assert_eq!(next(), Some(ip("10.1.0.1")));
+        assert_eq!(next(), Some(ip("10.1.0.201")));
+        assert_eq!(next(), None);
+        assert!(!pool.take_unreserved(ip("10.1.0.200")));
+        assert!(pool.take(ip("10.1.0.200")));
     }
 }

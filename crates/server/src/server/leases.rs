@@ -8,30 +8,30 @@ use ipnet::Ipv6Net;
 
 use crate::aaa::Profile;
 use crate::config::Config;
-use crate::pool::{AddressPool, LeaseError, PrefixPool};
+use crate::pool::{Ask, Lease, LeaseError, Pools, RouteKeeper};
 use crate::sessions::ServerFacts;
 
 /// The pools and what every client is told beside its address.
 #[derive(Debug)]
 pub(super) struct Leases {
-    addresses: AddressPool,
-    /// What the pool keeps for users who may have no other, as each back end has it.
+    pools: Pools,
+    /// What the pools keep for users who may have no other, as each back end has it.
     reserved: Vec<(&'static str, Arc<[Ipv4Addr]>)>,
-    prefixes: Option<PrefixPool>,
+    routes: RouteKeeper,
     local: Ipv4Addr,
     dns: NameServers,
     wins: NameServers,
 }
 
 impl Leases {
-    pub(super) fn new(config: &Config) -> Self {
+    /// Nothing is leased; `routes` makes the ways to addresses that no pool has.
+    pub(super) fn new(config: &Config, routes: RouteKeeper) -> Self {
         let network = &config.network;
-        let local = network.server_address();
         Self {
-            addresses: AddressPool::new(network.pool, &[local]),
+            pools: Pools::new(config),
             reserved: Vec::new(),
-            prefixes: network.ipv6_prefix.map(PrefixPool::new),
-            local,
+            routes,
+            local: network.server_address(),
             dns: servers(&network.dns),
             wins: servers(&network.wins),
         }
@@ -48,21 +48,20 @@ impl Leases {
             None => self.reserved.push((back_end, Arc::clone(list))),
         }
         let all = self.reserved.iter().flat_map(|(_, list)| list.iter());
-        self.addresses.reserve(all.copied());
+        self.pools.reserve(all.copied().collect());
     }
 
     /// Leases an address and, where there are any, a prefix to the user.
-    pub(super) fn lease(
-        &mut self,
-        profile: &Profile,
-    ) -> Result<(Ipv4Addr, Option<Ipv6Net>), LeaseError> {
-        let address = self.addresses.lease(&profile.user, &profile.addresses)?;
-        let index = self.addresses.index_of(address).unwrap_or_default();
-        let prefix = self
-            .prefixes
-            .as_mut()
-            .and_then(|prefixes| prefixes.lease(index));
-        Ok((address, prefix))
+    pub(super) fn lease(&mut self, profile: &Profile) -> Result<Lease, LeaseError> {
+        let lease = self.pools.lease(&Ask {
+            user: &profile.user,
+            allowed: &profile.addresses,
+            pool: profile.policy.pool.as_deref(),
+            ipv6_pool: profile.policy.ipv6_pool.as_deref(),
+            fixed_prefix: profile.ipv6_prefix,
+        });
+        self.route();
+        lease
     }
 
     /// What is the same for all sessions.
@@ -75,11 +74,12 @@ impl Leases {
 
     pub(super) fn release(&mut self, address: Option<Ipv4Addr>, prefix: Option<Ipv6Net>) {
         if let Some(address) = address {
-            self.addresses.release(address);
+            self.pools.release(address);
         }
-        if let (Some(prefix), Some(prefixes)) = (prefix, &mut self.prefixes) {
-            prefixes.release(prefix);
+        if let Some(prefix) = prefix {
+            self.pools.release_prefix(prefix);
         }
+        self.route();
     }
 
     /// What the link offers to a client with this address.
@@ -89,6 +89,12 @@ impl Leases {
             peer,
             dns: profile.dns.unwrap_or(self.dns),
             wins: profile.wins.unwrap_or(self.wins),
+        }
+    }
+
+    fn route(&mut self) {
+        for change in self.pools.take_route_changes() {
+            self.routes.change(change);
         }
     }
 }

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use adit_engine::{Answer, CallKey, RateLimit, RateLimits, RouterConfig};
 use adit_ppp::auth::{Acceptance, Credentials, Refusal, Ticket, Verdict};
-use ipnet::Ipv6Net;
 
 use super::{Server, unix_time};
 use crate::aaa::facts::Cause;
 use crate::aaa::{Accepted, Happening, Judged, Login, Profile, Refused, Refusing};
-use crate::pool::LeaseError;
+use crate::pool::{Lease, LeaseError};
 use crate::sessions::Grant;
 use crate::users::{Policy, Simultaneous};
 use crate::worker::message::Command;
@@ -200,7 +199,9 @@ impl Server {
         profile: Profile,
     ) -> Result<(), Refused> {
         self.leases.reserve(back_end, &profile.reserved);
-        let (address, prefix) = self.lease(&profile)?;
+        let Lease {
+            address, prefix, ..
+        } = self.lease(&profile)?;
         self.connections.stranger_less(*login.peer.ip());
         let limits = rate_limits(&profile.policy, self.config.policy.burst);
         self.sessions.log_in(call, Grant { profile, back_end });
@@ -214,7 +215,7 @@ impl Server {
     }
 
     /// Leases an address, the user's own one also where an older session of the same user holds it.
-    fn lease(&mut self, profile: &Profile) -> Result<(Ipv4Addr, Option<Ipv6Net>), Refused> {
+    fn lease(&mut self, profile: &Profile) -> Result<Lease, Refused> {
         let leased = match self.leases.lease(profile) {
             Err(LeaseError::InUse(address)) => {
                 self.take_over(address, &profile.user);
@@ -222,10 +223,14 @@ impl Server {
             }
             other => other,
         };
-        leased.map_err(|error| {
+        let lease = leased.map_err(|error| {
             let why = format!("no address for {}: {error}", profile.user);
             Refused::new(Refusal::Unavailable, why)
-        })
+        })?;
+        if let Some(error) = &lease.no_prefix {
+            tracing::warn!(user = profile.user, "no IPv6 prefix: {error}");
+        }
+        Ok(lease)
     }
 
     fn take_over(&mut self, address: Ipv4Addr, user: &str) {

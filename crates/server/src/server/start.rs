@@ -24,6 +24,7 @@ use crate::config::{self, BackEndName, Config, Mtu};
 use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
 use crate::host::Host;
+use crate::pool::RouteKeeper;
 use crate::sessions::Sessions;
 use crate::settings::ETHERNET;
 use crate::users::{StoreError, UserStore};
@@ -56,11 +57,11 @@ impl Server {
         poll.registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)?;
         let id = interface_id();
-        let mut leases = Leases::new(&config);
+        let (host, tun) = set_up_host(&config, id, workers)?;
+        let mut leases = Leases::new(&config, RouteKeeper::start(tun.index())?);
         for (name, store) in &mut stores {
             leases.reserve(name.as_str(), &store.fixed_addresses()?);
         }
-        let (host, tun) = set_up_host(&config, id, workers)?;
         let interface = tun.name().to_owned();
         let endpoint = settings::endpoint(&config, id);
         let source = match config.gre.any_source {

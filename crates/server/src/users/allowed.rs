@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use crate::pool::Ranges;
+
 /// A list of permitted and forbidden ranges. The first that holds an address decides; an address in none
 /// of them is forbidden.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -84,6 +86,20 @@ impl AllowedAddresses {
             .is_some_and(|rule| rule.permit)
     }
 
+    /// All addresses that the user may have.
+    pub(crate) fn permitted(&self) -> Ranges {
+        let mut permitted = Ranges::default();
+        // The first rule that holds an address decides, so it comes last here.
+        for rule in self.rules.iter().rev() {
+            let (first, last) = (rule.range.network(), rule.range.broadcast());
+            match rule.permit {
+                true => permitted.insert(first, last),
+                false => permitted.remove(first, last),
+            }
+        }
+        permitted
+    }
+
     /// The address that the user is to get: the first single one in the list.
     pub fn fixed(&self) -> Option<Ipv4Addr> {
         self.rules
@@ -141,6 +157,22 @@ mod tests {
             AllowedAddresses::only(ip("10.0.0.9")).fixed(),
             Some(ip("10.0.0.9"))
         );
+    }
+
+    #[test]
+    fn the_set_of_what_is_permitted_agrees_with_the_rules() {
+        let list = list(&["!10.0.0.5", "10.0.0.0/29", "!10.0.0.0/24", "10.0.0.0/23"]);
+        let permitted = list.permitted();
+        for address in (0..1024).map(|n| Ipv4Addr::from_bits(ip("10.0.0.0").to_bits() + n)) {
+            assert_eq!(
+                permitted.contains(address),
+                list.permits(address),
+                "{address}"
+            );
+        }
+        assert_eq!(permitted.count(), 7 + 256);
+        assert_eq!(AllowedAddresses::any().permitted().count(), 1 << 32);
+        assert!(AllowedAddresses::none().permitted().is_empty());
     }
 
     #[test]
