@@ -6,6 +6,7 @@
 //! so on the back end's own threads.
 
 #[allow(dead_code)]
+pub(crate) mod accounting;
 pub(crate) mod facts;
 mod local;
 #[allow(dead_code)]
