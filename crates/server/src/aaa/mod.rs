@@ -13,6 +13,8 @@ mod local;
 mod login;
 #[allow(dead_code)]
 mod profile;
+#[allow(dead_code)]
+mod radius;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

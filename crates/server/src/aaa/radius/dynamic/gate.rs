@@ -51,7 +51,9 @@ pub(crate) enum Admission<'a> {
 /// Why a datagram is dropped without a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Dropped {
-    #[error("nobody at that address may send such requests (see [[radius.dynamic_authorization.clients]])")]
+    #[error(
+        "nobody at that address may send such requests (see [[radius.dynamic_authorization.clients]])"
+    )]
     Stranger,
     #[error("{0}")]
     Malformed(#[from] ParseError),
@@ -59,7 +61,9 @@ pub(crate) enum Dropped {
     Code(Code),
     #[error("{0}")]
     Forged(#[from] Forged),
-    #[error("its Event-Timestamp is {0} seconds from now: the clocks differ, or somebody repeats it")]
+    #[error(
+        "its Event-Timestamp is {0} seconds from now: the clocks differ, or somebody repeats it"
+    )]
     Stale(u64),
     #[error("it has no Event-Timestamp, which is required")]
     NoTimestamp,

@@ -53,13 +53,19 @@ fn the_longest_prefix_has_the_secret_and_strangers_have_none() {
         ("192.0.2.9", "of all", None),
         ("192.0.2.1", "of one", None),
         ("2001:db8::1", "of six", None),
-        ("192.0.2.1", "of all", Some(Dropped::Forged(Forged::Authenticator))),
+        (
+            "192.0.2.1",
+            "of all",
+            Some(Dropped::Forged(Forged::Authenticator)),
+        ),
         ("198.51.100.1", "of all", Some(Dropped::Stranger)),
         ("2001:db9::1", "of six", Some(Dropped::Stranger)),
     ];
     for (address, by, dropped) in cases {
         let request = request(Code::DisconnectRequest, 1, Some(UNIX_TIME), by);
-        let admitted = gate(false).admit(now, UNIX_TIME, from(address), &request).map(|_| ());
+        let admitted = gate(false)
+            .admit(now, UNIX_TIME, from(address), &request)
+            .map(|_| ());
         assert_eq!(admitted.err(), dropped, "{address} {by}");
     }
 }
@@ -70,11 +76,19 @@ fn only_requests_for_sessions_are_taken() {
     for (code, dropped) in [
         (Code::DisconnectRequest, None),
         (Code::CoaRequest, None),
-        (Code::AccessRequest, Some(Dropped::Code(Code::AccessRequest))),
-        (Code::DisconnectAck, Some(Dropped::Code(Code::DisconnectAck))),
+        (
+            Code::AccessRequest,
+            Some(Dropped::Code(Code::AccessRequest)),
+        ),
+        (
+            Code::DisconnectAck,
+            Some(Dropped::Code(Code::DisconnectAck)),
+        ),
     ] {
         let request = request(code, 1, None, "of all");
-        let admitted = gate(true).admit(now, UNIX_TIME, from("192.0.2.9"), &request).map(|_| ());
+        let admitted = gate(true)
+            .admit(now, UNIX_TIME, from("192.0.2.9"), &request)
+            .map(|_| ());
         assert_eq!(admitted.err(), dropped);
     }
     let cut = &request(Code::CoaRequest, 1, None, "of all")[..19];
@@ -95,7 +109,9 @@ fn requests_are_of_now() {
     ] {
         let request = request(Code::CoaRequest, 1, stamp, "of all");
         let mut gate = gate(without);
-        let admitted = gate.admit(now, UNIX_TIME, from("192.0.2.9"), &request).map(|_| ());
+        let admitted = gate
+            .admit(now, UNIX_TIME, from("192.0.2.9"), &request)
+            .map(|_| ());
         assert_eq!(admitted.err(), dropped, "{stamp:?}");
     }
 }
@@ -141,7 +157,9 @@ fn a_stamp_ahead_of_the_clock_cannot_be_used_twice() {
         assert!(matches!(admitted, Ok((_, Admission::Pending))), "{seconds}");
     }
     let at = now + Duration::from_secs(601);
-    let admitted = gate.admit(at, UNIX_TIME + 601, address, &request).map(|_| ());
+    let admitted = gate
+        .admit(at, UNIX_TIME + 601, address, &request)
+        .map(|_| ());
     assert_eq!(admitted, Err(Dropped::Stale(301)));
 }
 
