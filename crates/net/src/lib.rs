@@ -11,6 +11,7 @@
 //! | [`host`] | the same, undone at the end |
 //! | [`sysctl`] | kernel parameters |
 //! | [`capability`] | what a process may not do, in a sentence |
+//! | [`process`] | children that are waited for along with other things |
 //! | [`cpu`] | the cores of the machine, for threads that each keep to one |
 //! | [`namespace`] | hosts made of network namespaces, for tests and demonstrations |
 //!
@@ -28,6 +29,7 @@ pub mod namespace;
 pub mod netlink;
 pub mod open_files;
 mod path_mtu;
+pub mod process;
 mod sys;
 pub mod sysctl;
 pub mod tun;

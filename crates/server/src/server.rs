@@ -54,6 +54,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How long the workers get to tell how the sessions were when the server ends at once.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How long those who are told what happens get to finish what they have begun: records to be sent, programs to be
+/// run.
+const SETTLING: Duration = Duration::from_secs(10);
+
 /// A server that is ready to run.
 pub struct Server {
     config: Config,
@@ -234,7 +238,7 @@ impl Server {
     }
 
     fn tear_down(mut self) {
-        let deadline = Instant::now() + FAREWELL;
+        let deadline = Instant::now() + SETTLING;
         for observer in &mut self.observers {
             observer.finish(deadline);
         }

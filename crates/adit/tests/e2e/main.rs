@@ -19,6 +19,8 @@ mod freeradius;
 #[cfg(test)]
 mod freeradius_harness;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod impaired;
 #[cfg(test)]
 mod ipv6;

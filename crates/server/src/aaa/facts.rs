@@ -14,6 +14,7 @@ use adit_pptp::control_connection::CloseReason as ControlEnd;
 use adit_wire::ipv6cp::InterfaceId;
 use ipnet::{IpNet, Ipv6Net};
 
+use crate::config::Config;
 use crate::control_socket::Traffic;
 
 /// Names a session for ever, over restarts too (Acct-Session-Id, RFC 2866 §5.5).
@@ -145,6 +146,11 @@ pub(crate) trait Observer: Send {
     /// How often it wants to be told how a session goes, where the user's back end names no time.
     fn interim(&self) -> Option<Duration> {
         None
+    }
+
+    /// The configuration is another one from now on.
+    fn reconfigure(&mut self, config: &Config) {
+        let _ = config;
     }
 
     /// The server ends, and all sessions have been told to be over: finishes what was begun, until

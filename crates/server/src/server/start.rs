@@ -23,6 +23,7 @@ use crate::aaa::{self, Authority, BackEnd, LocalBackEnd, Observer};
 use crate::config::{self, BackEndName, Config, Mtu};
 use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
+use crate::hooks::Hooks;
 use crate::host::Host;
 use crate::pool::RouteKeeper;
 use crate::sessions::Sessions;
@@ -79,7 +80,7 @@ impl Server {
         });
         let crew = Crew::start(tools.collect::<Result<_, _>>()?, &bell)?;
         let authority = authority(&config, stores, &bell)?;
-        let observers: Vec<Box<dyn Observer>> = Vec::new();
+        let observers = observers(&config, &interface);
         Ok(Self {
             interface,
             poll,
@@ -106,6 +107,11 @@ impl Server {
             config,
         })
     }
+}
+
+/// All who are told what happens.
+fn observers(config: &Config, interface: &str) -> Vec<Box<dyn Observer>> {
+    vec![Box::new(Hooks::new(config.hooks.clone(), interface))]
 }
 
 type Stores = Vec<(BackEndName, Box<dyn UserStore>)>;
