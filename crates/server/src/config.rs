@@ -13,6 +13,7 @@ mod firewall;
 mod hooks;
 mod policy;
 mod pools;
+mod radius;
 mod raw;
 mod suggest;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use firewall::Firewall;
 pub use hooks::Hooks;
 pub use policy::UserPolicy;
 pub use pools::{AddressRange, DEFAULT_POOL, Ipv6Pool, NoSuchRange, Pool};
+pub use radius::{Radius, RadiusServer, SecretError, SecretSource};
 pub use types::{
     AuthMethod, Authentication, BackEndName, Config, Encryption, EncryptionPolicy, Gre, Limits,
     MppeMode, MppeStrength, Mtu, Network, Ppp, Pptp, SecretsFile, Transmit, Users, WhenUnreachable,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::access::{INTERFACE_OCTETS, Listen};
 use super::error::Problem;
 use super::pools::check_prefix;
+use super::radius::Radius;
 use super::types::{AuthMethod, BackEndName, Config, EncryptionPolicy, Mtu, Network, WorkerCount};
 
 /// Octets in the Host Name and Vendor Name fields (RFC 2637 §2.2).
@@ -32,6 +33,7 @@ impl Config {
         self.check_authentication()?;
         self.check_back_ends()?;
         self.policy.check()?;
+        self.radius.as_ref().map_or(Ok(()), Radius::check)?;
         self.check_encryption()?;
         self.check_limits()?;
         self.limits.access.check()?;

@@ -29,6 +29,7 @@ impl Default for Config {
             users: Users::default(),
             authentication: Authentication::default(),
             policy: UserPolicy::default(),
+            radius: None,
             encryption: Encryption::default(),
             ppp: Ppp::default(),
             pptp: Pptp::default(),

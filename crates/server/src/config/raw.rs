@@ -14,6 +14,7 @@ use super::firewall::RawFirewall;
 use super::hooks::RawHooks;
 use super::policy::RawPolicy;
 use super::pools::{Ipv6Pool, Pool};
+use super::radius::{Radius, RawRadius};
 use super::types::{
     AuthMethod, Authentication, BackEndName, Config, Encryption, EncryptionPolicy, Gre, Limits,
     MppeMode, MppeStrength, Mtu, Network, Ppp, Pptp, SecretsFile, Transmit, Users, WhenUnreachable,
@@ -35,6 +36,7 @@ pub(super) struct Raw {
     authentication: RawAuthentication,
     #[serde(default)]
     policy: RawPolicy,
+    radius: Option<RawRadius>,
     #[serde(default)]
     encryption: RawEncryption,
     #[serde(default)]
@@ -162,8 +164,13 @@ impl Raw {
         self.network.apply(&mut config.network);
         set(&mut config.pools, self.pools);
         set(&mut config.ipv6_pools, self.ipv6_pools);
-        if let Some(users) = self.users.into_users()? {
-            config.users = users;
+        config.radius = self.radius.map(RawRadius::into_radius).transpose()?;
+        let remote = config.radius.as_ref().is_some_and(Radius::authenticates);
+        match self.users.into_users()? {
+            Some(users) => config.users = users,
+            // Nobody has asked for a store on this host.
+            None if remote => config.users = Users::none(),
+            None => {}
         }
         self.authentication.apply(&mut config.authentication);
         self.policy.apply(&mut config.policy);

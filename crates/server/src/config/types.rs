@@ -12,6 +12,7 @@ use super::firewall::Firewall;
 use super::hooks::Hooks;
 use super::policy::UserPolicy;
 use super::pools::{Ipv6Pool, Pool};
+use super::radius::Radius;
 
 /// Everything the server can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub authentication: Authentication,
     /// What holds for every user.
     pub policy: UserPolicy,
+    /// RADIUS servers, where there are any.
+    pub radius: Option<Radius>,
     /// MPPE (RFC 3078).
     pub encryption: Encryption,
     /// The PPP links (RFC 1661).
@@ -90,6 +93,10 @@ impl Config {
         let configured = [
             (BackEndName::Database, self.users.database.is_some()),
             (BackEndName::Secrets, self.users.secrets.is_some()),
+            (
+                BackEndName::Radius,
+                self.radius.as_ref().is_some_and(Radius::authenticates),
+            ),
         ];
         let names = configured.into_iter().filter(|(_, is_there)| *is_there);
         names.map(|(name, _)| name).collect()
@@ -129,6 +136,16 @@ pub struct Users {
     pub secrets: Option<SecretsFile>,
 }
 
+impl Users {
+    /// Nowhere on this host.
+    pub(super) const fn none() -> Self {
+        Self {
+            database: None,
+            secrets: None,
+        }
+    }
+}
+
 /// A file in the syntax of pppd's `chap-secrets`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretsFile {
@@ -146,6 +163,8 @@ pub enum BackEndName {
     Database,
     /// The file of `users.secrets`.
     Secrets,
+    /// The servers of `radius.servers`.
+    Radius,
 }
 
 impl BackEndName {
@@ -154,6 +173,7 @@ impl BackEndName {
         match self {
             Self::Database => "database",
             Self::Secrets => "secrets",
+            Self::Radius => "radius",
         }
     }
 }

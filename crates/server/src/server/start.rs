@@ -124,6 +124,7 @@ fn stores(config: &Config) -> Result<Stores, StoreError> {
         let store = match name {
             BackEndName::Database => users.database.as_deref().map(users::open_database),
             BackEndName::Secrets => users.secrets.as_ref().map(users::open_secrets),
+            BackEndName::Radius => None,
         };
         if let Some(mut store) = store.transpose()? {
             for warning in store.warnings() {
