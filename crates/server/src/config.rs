@@ -9,6 +9,7 @@ mod access;
 mod check;
 mod defaults;
 mod error;
+mod events;
 mod firewall;
 mod hooks;
 mod policy;
@@ -25,6 +26,7 @@ use std::path::Path;
 
 pub use access::{Access, Listen, ListenError};
 pub use error::{ConfigError, Problem};
+pub use events::Events;
 pub use firewall::Firewall;
 pub use hooks::Hooks;
 pub use policy::UserPolicy;

@@ -11,6 +11,7 @@ mod aaa;
 pub mod config;
 pub mod control_socket;
 mod doorbell;
+mod events;
 mod hooks;
 mod host;
 pub mod pool;

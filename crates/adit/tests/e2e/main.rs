@@ -33,6 +33,8 @@ mod login;
 #[cfg(test)]
 mod many;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod rogue_radius;

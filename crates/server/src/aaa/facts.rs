@@ -11,6 +11,7 @@ use adit_ppp::link::CloseReason;
 use adit_ppp::{Entropy, NameServers};
 use adit_pptp::CallDownReason;
 use adit_pptp::control_connection::CloseReason as ControlEnd;
+use adit_wire::cp::RasError;
 use adit_wire::ipv6cp::InterfaceId;
 use ipnet::{IpNet, Ipv6Net};
 
@@ -106,21 +107,55 @@ pub(crate) enum Happening {
         peer: SocketAddrV4,
         reason: &'static str,
     },
+    /// A user has logged in.
+    LoggedIn {
+        session: SessionId,
+        peer: SocketAddrV4,
+        user: String,
+        /// The method, as `mschap-v2`.
+        method: String,
+        back_end: &'static str,
+    },
     /// A login was refused.
     LoginRefused(Arc<Refusing>),
     /// A session carries packets.
     Up(Arc<Facts>),
     /// It goes on; told about every so often.
     Goes(Arc<Facts>),
-    /// It is over: why, and the same as a sentence.
-    Down(Arc<Facts>, Cause, Arc<str>),
+    /// It is over.
+    Down(Arc<Facts>, Arc<Ending>),
     /// A call is over that never was a session, because nobody logged in or no packet could pass.
     Failed {
         peer: SocketAddrV4,
         /// The user, where one has logged in.
         user: Option<String>,
-        why: Arc<str>,
+        ending: Arc<Ending>,
     },
+}
+
+/// Why a call is over.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    pub(crate) cause: Cause,
+    /// The same as a sentence.
+    pub(crate) why: String,
+    /// The error that Windows named as its reason.
+    pub(crate) ras_error: Option<RasError>,
+}
+
+impl Ending {
+    /// Of a call that ended so, where `ours` is why the server ended it, if it did.
+    pub(crate) fn new(end: &CallEnd, ours: Option<Cause>) -> Self {
+        let ras_error = match end {
+            CallEnd::Link(CloseReason::PeerTerminated(farewell)) => farewell.ras_error(),
+            CallEnd::Link(_) | CallEnd::Control(_) => None,
+        };
+        Self {
+            cause: ours.unwrap_or_else(|| Cause::of(end)),
+            why: ours.map_or_else(|| end.to_string(), |cause| cause.to_string()),
+            ras_error,
+        }
+    }
 }
 
 /// A login that was refused.

@@ -5,8 +5,8 @@
 //! *unreachable* is what the configuration makes of it. Whatever may wait for a disk or a network does
 //! so on the back end's own threads.
 
-#[allow(dead_code)]
 pub(crate) mod accounting;
+#[allow(dead_code)]
 pub(crate) mod facts;
 mod local;
 #[allow(dead_code)]

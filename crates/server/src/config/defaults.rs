@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 
 use super::access::Access;
+use super::events::Events;
 use super::firewall::Firewall;
 use super::hooks::Hooks;
 use super::policy::UserPolicy;
@@ -30,6 +31,7 @@ impl Default for Config {
             authentication: Authentication::default(),
             policy: UserPolicy::default(),
             radius: None,
+            events: Events::default(),
             encryption: Encryption::default(),
             ppp: Ppp::default(),
             pptp: Pptp::default(),

@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use super::access::Listen;
 use super::error::Problem;
+use super::events::RawEvents;
 use super::firewall::RawFirewall;
 use super::hooks::RawHooks;
 use super::policy::RawPolicy;
@@ -37,6 +38,8 @@ pub(super) struct Raw {
     #[serde(default)]
     policy: RawPolicy,
     radius: Option<RawRadius>,
+    #[serde(default)]
+    events: RawEvents,
     #[serde(default)]
     encryption: RawEncryption,
     #[serde(default)]
@@ -174,6 +177,7 @@ impl Raw {
         }
         self.authentication.apply(&mut config.authentication);
         self.policy.apply(&mut config.policy);
+        self.events.apply(&mut config.events);
         self.encryption.apply(&mut config.encryption);
         self.ppp.apply(&mut config.ppp);
         self.pptp.apply(&mut config.pptp);

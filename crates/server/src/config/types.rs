@@ -8,6 +8,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 
 use super::access::{Access, Listen};
+use super::events::Events;
 use super::firewall::Firewall;
 use super::hooks::Hooks;
 use super::policy::UserPolicy;
@@ -35,6 +36,8 @@ pub struct Config {
     pub policy: UserPolicy,
     /// RADIUS servers, where there are any.
     pub radius: Option<Radius>,
+    /// Where events are written for machines.
+    pub events: Events,
     /// MPPE (RFC 3078).
     pub encryption: Encryption,
     /// The PPP links (RFC 1661).

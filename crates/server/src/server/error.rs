@@ -5,6 +5,7 @@ use adit_net::gre::RawGreError;
 
 use crate::config::Listen;
 use crate::control_socket::BindError;
+use crate::events::EventsError;
 use crate::host::SetupError;
 use crate::users::StoreError;
 
@@ -37,6 +38,9 @@ pub enum ServeError {
     /// A worker has ended that was to go on.
     #[error("a worker has failed: {}", worker_problem(.0.as_ref()))]
     Worker(Option<io::Error>),
+    /// The file for events cannot be written.
+    #[error(transparent)]
+    Events(#[from] EventsError),
     /// Anything else that the system refused.
     #[error("the system refused what the server needs: {0}")]
     System(#[from] io::Error),

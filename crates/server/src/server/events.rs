@@ -11,7 +11,7 @@ use adit_wire::ipv6cp::InterfaceId;
 use super::reach::Reach;
 use super::{ServeError, Server, Terms, unix_time};
 use crate::aaa::Happening;
-use crate::aaa::facts::Cause;
+use crate::aaa::facts::{Cause, Ending};
 use crate::sessions::Session;
 use crate::worker::elsewhere::InnerAddress;
 use crate::worker::message::{Command, Notice};
@@ -191,11 +191,8 @@ impl Server {
         if is_stranger {
             self.connections.stranger_less(*session.peer.ip());
         }
-        let sentence: Arc<str> = match session.ending {
-            Some(cause) => cause.to_string().into(),
-            None => why.to_string().into(),
-        };
-        self.tell_of_end(call, &session, why, report, &sentence);
+        let ending = Arc::new(Ending::new(why, session.ending));
+        self.tell_of_end(call, &session, report, &ending);
         if is_stranger && !self.strangers.allows(now) {
             return;
         }
@@ -207,7 +204,8 @@ impl Server {
             received = packets.received_octets,
             sent = packets.sent_octets,
             seconds = now.saturating_duration_since(session.started).as_secs(),
-            "session ended: {sentence}",
+            "session ended: {}",
+            ending.why,
         );
     }
 
@@ -215,20 +213,17 @@ impl Server {
         &mut self,
         call: CallKey,
         session: &Session,
-        why: &CallEnd,
         report: &CallReport,
-        sentence: &Arc<str>,
+        ending: &Arc<Ending>,
     ) {
         let facts = session.facts(call, report, &self.facts);
+        let ending = Arc::clone(ending);
         let happening = match facts.filter(|_| session.is_up()) {
-            Some(facts) => {
-                let cause = session.ending.unwrap_or_else(|| Cause::of(why));
-                Happening::Down(Arc::new(facts), cause, Arc::clone(sentence))
-            }
+            Some(facts) => Happening::Down(Arc::new(facts), ending),
             None => Happening::Failed {
                 peer: session.peer,
                 user: session.user.clone(),
-                why: Arc::clone(sentence),
+                ending,
             },
         };
         self.tell(&happening);

@@ -58,6 +58,13 @@ impl Server {
         });
         match granted {
             Ok((acceptance, router)) => {
+                self.tell(&Happening::LoggedIn {
+                    session: login.session.clone(),
+                    peer: login.peer,
+                    user: login.sent_name(),
+                    method: method_name(&login.credentials),
+                    back_end: back_end.unwrap_or_default(),
+                });
                 let verdict = Verdict::Accept(Box::new(acceptance));
                 self.answer(login.call, login.ticket, Answer { verdict, router });
             }

@@ -23,6 +23,7 @@ use crate::aaa::{self, Authority, BackEnd, LocalBackEnd, Observer};
 use crate::config::{self, BackEndName, Config, Mtu};
 use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
+use crate::events::Events;
 use crate::hooks::Hooks;
 use crate::host::Host;
 use crate::pool::RouteKeeper;
@@ -80,7 +81,7 @@ impl Server {
         });
         let crew = Crew::start(tools.collect::<Result<_, _>>()?, &bell)?;
         let authority = authority(&config, stores, &bell)?;
-        let observers = observers(&config, &interface);
+        let observers = observers(&config, &interface)?;
         Ok(Self {
             interface,
             poll,
@@ -110,8 +111,11 @@ impl Server {
 }
 
 /// All who are told what happens.
-fn observers(config: &Config, interface: &str) -> Vec<Box<dyn Observer>> {
-    vec![Box::new(Hooks::new(config.hooks.clone(), interface))]
+fn observers(config: &Config, interface: &str) -> Result<Vec<Box<dyn Observer>>, ServeError> {
+    Ok(vec![
+        Box::new(Hooks::new(config.hooks.clone(), interface)),
+        Box::new(Events::new(config.events.file.as_deref())?),
+    ])
 }
 
 type Stores = Vec<(BackEndName, Box<dyn UserStore>)>;
