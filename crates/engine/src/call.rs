@@ -9,7 +9,7 @@ use adit_pptp::session::Payload;
 use adit_pptp::{CallHandle, Session};
 use adit_wire::frame::Described;
 use adit_wire::ppp::{Encapsulation, Protocol};
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv6Net};
 use tracing::{Span, debug, trace};
 
 use crate::advertise::Advertiser;
@@ -66,6 +66,8 @@ pub(crate) struct Call {
     pub(crate) ipv6: Option<Ipv6Network>,
     /// The prefix that leads to the peer, while IPv6 is up.
     pub(crate) prefix: Option<Ipv6Net>,
+    /// What lies behind the peer; each is routed while its version of IP is up.
+    pub(crate) networks: Box<[IpNet]>,
     /// Why the link closed, once it has.
     pub(crate) ending: Option<CallEnd>,
     pub(crate) counters: CallCounters,
@@ -114,6 +116,7 @@ impl Call {
             ipv4: self.ipv4,
             ipv6: self.ipv6,
             prefix: self.prefix,
+            networks: &self.networks,
             advertiser: &mut self.advertiser,
             span: &self.span,
             counters: &mut self.counters,
@@ -295,6 +298,7 @@ struct Inner<'a, 'p> {
     ipv4: Option<Ipv4Network>,
     ipv6: Option<Ipv6Network>,
     prefix: Option<Ipv6Net>,
+    networks: &'a [IpNet],
     advertiser: &'a mut Advertiser,
     span: &'a Span,
     counters: &'a mut CallCounters,
@@ -384,9 +388,12 @@ impl Inner<'_, '_> {
     }
 
     fn is_own(&self, packet: &[u8]) -> bool {
-        match adit_ip::header::source(packet) {
-            Some(IpAddr::V4(source)) => self.is_own_v4(source),
-            Some(IpAddr::V6(source)) => {
+        let Some(source) = adit_ip::header::source(packet) else {
+            return false;
+        };
+        let is_peer = match source {
+            IpAddr::V4(source) => self.is_own_v4(source),
+            IpAddr::V6(source) => {
                 let link_local = self
                     .ipv6
                     .is_some_and(|network| network.peer.link_local() == source);
@@ -395,8 +402,12 @@ impl Inner<'_, '_> {
                 });
                 link_local || in_prefix
             }
-            None => false,
-        }
+        };
+        is_peer
+            || self
+                .networks
+                .iter()
+                .any(|network| network.contains(&source))
     }
 
     fn is_own_v4(&self, source: Ipv4Addr) -> bool {

@@ -282,6 +282,7 @@ impl Endpoint {
         if let Some(call) = self.call_mut(key) {
             if matches!(answer.verdict, Verdict::Accept(_)) {
                 call.advertiser.configure(answer.router);
+                call.networks = answer.networks.into();
             }
             let span = call.span.clone();
             let _entered = span.enter();

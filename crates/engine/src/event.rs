@@ -7,6 +7,7 @@ use adit_ppp::{Ipv4Network, Ipv6Network, link};
 use adit_pptp::CallDownReason;
 use adit_pptp::control_connection::{self, PeerInformation};
 use adit_pptp::session::Stats;
+use ipnet::IpNet;
 
 use crate::advertise::RouterConfig;
 use crate::call::CallCounters;
@@ -185,4 +186,7 @@ pub struct Answer {
     pub verdict: Verdict,
     /// What to advertise to the peer over IPv6, where it is accepted.
     pub router: Option<RouterConfig>,
+    /// Networks behind the peer, where it is accepted: packets to them are its own, and it may send from
+    /// them.
+    pub networks: Vec<IpNet>,
 }

@@ -10,6 +10,7 @@
 //! | `connection` | one control connection and the path that it came by |
 //! | `call` | one call: its GRE session, its PPP link and what passes through them |
 //! | `router` | which inner address belongs to which call |
+//! | `networks` | look-up by the longest prefix |
 //! | `shard` | what is shared where several endpoints are one to the outside |
 //! | `advertise` | router advertisements to a call's peer |
 //! | `timers` | one queue for the deadlines of all of them |
@@ -23,6 +24,7 @@ mod config;
 mod connection;
 mod endpoint;
 mod event;
+mod networks;
 mod opening;
 mod rate;
 mod router;
@@ -37,6 +39,7 @@ pub use endpoint::{Endpoint, Incoming, Sink};
 pub use event::{
     Answer, CallEnd, CallKey, CallReport, ConnectionId, Event, Output, Path, SessionIds,
 };
+pub use networks::Networks;
 pub use rate::{RateLimit, RateLimits};
 pub use router::Destination;
 pub use shard::{CallLimit, Shard};

@@ -3,9 +3,10 @@ use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use adit_wire::ipv6cp::InterfaceId;
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv6Net};
 
 use crate::event::CallKey;
+use crate::networks::Networks;
 
 /// Where an inner packet is to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,16 +24,21 @@ pub(crate) struct Router {
     link_local: HashMap<Ipv6Addr, CallKey>,
     /// By the first 64 bits.
     prefixes: HashMap<u64, CallKey>,
+    /// Networks behind peers.
+    networks: Networks<CallKey>,
 }
 
 impl Router {
     pub(crate) fn find(&self, packet: &[u8]) -> Destination {
-        let call = match adit_ip::header::destination(packet) {
-            Some(IpAddr::V4(address)) => self.ipv4.get(&address),
-            Some(IpAddr::V6(address)) if is_link_local(address) => self.link_local.get(&address),
-            Some(IpAddr::V6(address)) => self.prefixes.get(&upper_half(address)),
-            None => None,
+        let Some(address) = adit_ip::header::destination(packet) else {
+            return Destination::Unknown;
         };
+        let own = match address {
+            IpAddr::V4(address) => self.ipv4.get(&address),
+            IpAddr::V6(address) if is_link_local(address) => self.link_local.get(&address),
+            IpAddr::V6(address) => self.prefixes.get(&upper_half(address)),
+        };
+        let call = own.or_else(|| self.networks.find(address));
         call.map_or(Destination::Unknown, |call| Destination::Call(*call))
     }
 
@@ -48,6 +54,16 @@ impl Router {
     /// A prefix of 64 bits.
     pub(crate) fn add_prefix(&mut self, prefix: Ipv6Net, call: CallKey) {
         self.prefixes.insert(upper_half(prefix.network()), call);
+    }
+
+    pub(crate) fn add_network(&mut self, network: IpNet, call: CallKey) {
+        self.networks.insert(network, call);
+    }
+
+    pub(crate) fn remove_network(&mut self, network: IpNet, call: CallKey) {
+        if self.networks.get(network) == Some(&call) {
+            self.networks.remove(network);
+        }
     }
 
     /// Takes out one address where it still belongs to the call: the owner may have given it to

@@ -8,7 +8,7 @@ use adit_engine::{CallKey, CallReport, SessionIds};
 use adit_ppp::NameServers;
 use adit_pptp::session::Stats;
 use adit_wire::ipv6cp::InterfaceId;
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv6Net};
 
 use crate::aaa::facts::{Cause, Facts};
 use crate::aaa::{Profile, SessionId};
@@ -42,7 +42,11 @@ pub(crate) struct Session {
     /// What the user may have, once logged in.
     pub(crate) grant: Option<Box<Grant>>,
     pub(crate) address: Option<Ipv4Addr>,
+    /// The address that it had until another session took it.
+    pub(crate) former_address: Option<Ipv4Addr>,
     pub(crate) prefix: Option<Ipv6Net>,
+    /// Networks behind the client that lead to it.
+    pub(crate) networks: Vec<IpNet>,
     /// What it keeps to, while it is up.
     pub(crate) terms: Option<Terms>,
     /// When it is to be looked at.
@@ -51,6 +55,14 @@ pub(crate) struct Session {
     pub(crate) ending: Option<Cause>,
     /// The interface identifier of its peer, while IPv6 is up.
     pub(crate) interface_id: Option<InterfaceId>,
+}
+
+/// What leads to a session from inside: its leases, and networks behind the client.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) address: Option<Ipv4Addr>,
+    pub(crate) prefix: Option<Ipv6Net>,
+    pub(crate) networks: Vec<IpNet>,
 }
 
 /// What a user who has logged in may have.
@@ -94,22 +106,26 @@ impl Sessions {
     }
 
     /// A session has these leases.
-    pub(crate) fn endow(&mut self, call: CallKey, address: Ipv4Addr, prefix: Option<Ipv6Net>) {
+    pub(crate) fn endow(&mut self, call: CallKey, held: &Held) {
         if let Some(session) = self.by_call.get_mut(&call) {
-            session.address = Some(address);
-            session.prefix = prefix;
-            self.by_address.insert(address, call);
+            session.address = held.address;
+            session.prefix = held.prefix;
+            session.networks.clone_from(&held.networks);
+            if let Some(address) = held.address {
+                self.by_address.insert(address, call);
+            }
         }
     }
 
     /// Takes a session's leases away.
-    pub(crate) fn dispossess(&mut self, call: CallKey) -> (Option<Ipv4Addr>, Option<Ipv6Net>) {
+    pub(crate) fn dispossess(&mut self, call: CallKey) -> Held {
         let Some(session) = self.by_call.get_mut(&call) else {
-            return (None, None);
+            return Held::default();
         };
-        let (address, prefix) = (session.address.take(), session.prefix.take());
-        self.forget(address);
-        (address, prefix)
+        let held = session.give_up();
+        session.former_address = held.address;
+        self.forget(held.address);
+        held
     }
 
     pub(crate) fn remove(&mut self, call: CallKey) -> Option<Session> {
@@ -194,6 +210,15 @@ impl Sessions {
 }
 
 impl Session {
+    /// Its leases, which it has no longer.
+    pub(crate) fn give_up(&mut self) -> Held {
+        Held {
+            address: self.address.take(),
+            prefix: self.prefix.take(),
+            networks: std::mem::take(&mut self.networks),
+        }
+    }
+
     /// Whether it carries packets.
     pub(crate) fn is_up(&self) -> bool {
         self.terms.is_some()
@@ -223,11 +248,11 @@ impl Session {
             back_end: grant.back_end,
             peer: self.peer,
             local: self.local,
-            address: self.address,
+            address: self.address.or(self.former_address),
             server_address: server.address,
             prefix: self.prefix,
             interface_id: self.interface_id,
-            routes: profile.policy.routes.clone().unwrap_or_default(),
+            routes: self.networks.clone(),
             dns: profile.dns.unwrap_or(server.dns),
             method: info.authentication,
             encryption: info.encryption,

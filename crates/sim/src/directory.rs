@@ -92,6 +92,7 @@ impl Directory {
         let refuse = |refusal| Answer {
             verdict: Verdict::Refuse(refusal),
             router: None,
+            networks: Vec::new(),
         };
         let answer = match self.check(&question.credentials) {
             Err(refusal) => refuse(refusal),
@@ -142,6 +143,7 @@ impl Directory {
         };
         Answer {
             verdict: Verdict::Accept(Box::new(acceptance)),
+            networks: Vec::new(),
             router: (self.routing == Routing::Advertised).then_some(router),
         }
     }

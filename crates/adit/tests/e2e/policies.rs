@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::adit::{Client, INNER_CLIENT, INNER_SERVER, PASSWORD, Server, adit, dial, refused};
-use crate::lab::{CLIENT, SERVER, on_two_hosts};
+use crate::lab::{CLIENT, SERVER, Snapshot, on_two_hosts};
 use crate::traffic::ping;
 
 /// A server with these sections that writes events.
@@ -187,6 +187,43 @@ fn what_is_set_while_the_server_runs_counts_at_the_next_login() {
         let client = Client::connect(client_host, &[]);
         assert_eq!(client.program.ended().code, Some(9));
         server.program.logged("the user's time is over");
+        server.stop();
+    });
+}
+
+#[test]
+fn networks_behind_a_client_are_reached_through_it_by_all_workers() {
+    on_two_hosts(|server_host, client_host| {
+        let directory = tempfile::tempdir().unwrap();
+        let add = ["add", "alice", "--password-stdin", "--routes"];
+        let networks = "10.50.0.0/24,fd00:50::/64,0.0.0.0/0";
+        user(server_host, &directory, &[&add[..], &[networks]].concat());
+        let database = directory.path().join("users.db");
+        let sections = format!("[users]\ndatabase = {database:?}\n[workers]\ncount = 2\n");
+        let configured = tempfile::tempdir().unwrap();
+        let server = Server::in_directory(server_host, configured, &sections, &[]);
+        let before = Snapshot::of(server_host);
+        for address in ["10.50.0.1/24", "fd00:50::1/64"] {
+            let mut ip = client_host.command("ip");
+            ip.args(["address", "add", address, "dev", "lo"]);
+            assert!(ip.status().unwrap().success());
+        }
+        let arguments = ["--route", "10.77.0.0/24"];
+        // One after the other: calls go to both workers in turn.
+        for _ in 0..2 {
+            let client = Client::connect(client_host, &arguments);
+            server
+                .program
+                .logged("0.0.0.0/0 is not routed to the client");
+            assert_eq!(ping(server_host, "10.50.0.1", 3, &[]), 3);
+            let from = ["-I", "10.50.0.1"];
+            assert_eq!(ping(client_host, INNER_SERVER, 3, &from), 3);
+            assert_eq!(ping(client_host, INNER_SERVER, 1, &["-I", "192.0.2.2"]), 0);
+            assert_eq!(ping(server_host, "fd00:50::1", 3, &[]), 3);
+            client.hang_up();
+            server.program.logged("session ended");
+        }
+        assert_eq!(Snapshot::of(server_host), before);
         server.stop();
     });
 }

@@ -194,6 +194,7 @@ impl Endpoint {
             ipv4: None,
             ipv6: None,
             prefix: None,
+            networks: Box::default(),
             ending: None,
             counters: CallCounters::default(),
             buckets: None,

@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use adit_ppp::link;
+use adit_ppp::link::IpVersion;
 use adit_ppp::{Ipv4Network, Ipv6Network};
 use adit_wire::control::DisconnectResult;
 use adit_wire::frame::Described;
+use ipnet::IpNet;
 use tracing::debug;
 
 use crate::call::Call;
@@ -100,11 +102,17 @@ impl Endpoint {
         if let Some(peer) = network.peer {
             self.router.add_ipv4(peer, call.key);
         }
+        for network in networks_of(call, IpVersion::V4) {
+            self.router.add_network(network, call.key);
+        }
     }
 
     pub(super) fn ipv4_down(&mut self, call: &mut Call) {
         if let Some(peer) = call.ipv4.take().and_then(|network| network.peer) {
             self.router.remove_ipv4(peer, call.key);
+        }
+        for network in networks_of(call, IpVersion::V4) {
+            self.router.remove_network(network, call.key);
         }
         self.outputs
             .push_back(Output::Event(Event::Ipv4Down { call: call.key }));
@@ -117,6 +125,9 @@ impl Endpoint {
         if let Some(prefix) = call.prefix {
             self.router.add_prefix(prefix, call.key);
         }
+        for network in networks_of(call, IpVersion::V6) {
+            self.router.add_network(network, call.key);
+        }
         call.advertiser.start(now, network);
     }
 
@@ -127,10 +138,20 @@ impl Endpoint {
         if let Some(prefix) = call.prefix.take() {
             self.router.remove_prefix(prefix, call.key);
         }
+        for network in networks_of(call, IpVersion::V6) {
+            self.router.remove_network(network, call.key);
+        }
         call.advertiser.stop();
         self.outputs
             .push_back(Output::Event(Event::Ipv6Down { call: call.key }));
     }
+}
+
+/// The networks of one version behind a call's peer.
+fn networks_of(call: &Call, version: IpVersion) -> impl Iterator<Item = IpNet> {
+    let wanted = version == IpVersion::V4;
+    let networks = call.networks.iter().copied();
+    networks.filter(move |network| network.addr().is_ipv4() == wanted)
 }
 
 /// What a Call-Disconnect-Notify says of a link's end (RFC 2637 §2.13).

@@ -116,7 +116,9 @@ impl Server {
             user: None,
             grant: None,
             address: None,
+            former_address: None,
             prefix: None,
+            networks: Vec::new(),
             terms: None,
             look: None,
             ending: None,
@@ -183,16 +185,16 @@ impl Server {
     }
 
     fn on_call_down(&mut self, now: Instant, call: CallKey, why: &CallEnd, report: &CallReport) {
-        let Some(session) = self.sessions.remove(call) else {
+        let Some(mut session) = self.sessions.remove(call) else {
             return;
         };
-        self.end_lease(call, session.address, session.prefix);
         let is_stranger = session.user.is_none();
         if is_stranger {
             self.connections.stranger_less(*session.peer.ip());
         }
         let ending = Arc::new(Ending::new(why, session.ending));
         self.tell_of_end(call, &session, report, &ending);
+        self.end_lease(call, session.give_up());
         if is_stranger && !self.strangers.allows(now) {
             return;
         }
@@ -248,6 +250,7 @@ impl Server {
         let answer = adit_engine::Answer {
             verdict: Verdict::Refuse(refusal),
             router: None,
+            networks: Vec::new(),
         };
         self.answer(call, ticket, answer);
     }

@@ -1,15 +1,16 @@
 //! Which session has which inner addresses.
 
-use std::net::Ipv4Addr;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use adit_ppp::{Ipv4Config, NameServers};
-use ipnet::Ipv6Net;
+use ipnet::IpNet;
 
 use crate::aaa::Profile;
 use crate::config::Config;
-use crate::pool::{Ask, Lease, LeaseError, Pools, RouteKeeper};
-use crate::sessions::ServerFacts;
+use crate::pool::{Ask, Lease, LeaseError, Pools, RouteChange, RouteKeeper};
+use crate::sessions::{Held, ServerFacts};
 
 /// The pools and what every client is told beside its address.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Leases {
     /// What the pools keep for users who may have no other, as each back end has it.
     reserved: Vec<(&'static str, Arc<[Ipv4Addr]>)>,
     routes: RouteKeeper,
+    /// Networks behind clients.
+    behind: HashSet<IpNet>,
     local: Ipv4Addr,
     dns: NameServers,
     wins: NameServers,
@@ -31,6 +34,7 @@ impl Leases {
             pools: Pools::new(config),
             reserved: Vec::new(),
             routes,
+            behind: HashSet::new(),
             local: network.server_address(),
             dns: servers(&network.dns),
             wins: servers(&network.wins),
@@ -72,14 +76,41 @@ impl Leases {
         }
     }
 
-    pub(super) fn release(&mut self, address: Option<Ipv4Addr>, prefix: Option<Ipv6Net>) {
-        if let Some(address) = address {
+    pub(super) fn release(&mut self, held: Held) {
+        if let Some(address) = held.address {
             self.pools.release(address);
         }
-        if let Some(prefix) = prefix {
+        if let Some(prefix) = held.prefix {
             self.pools.release_prefix(prefix);
         }
+        for network in held.networks {
+            self.behind.remove(&network);
+            self.routes.change(RouteChange::Remove(network));
+        }
         self.route();
+    }
+
+    /// Those of the networks behind a user's client that lead to it from now on. A network that another
+    /// session has, or that the server needs itself, does not: packets would go astray.
+    pub(super) fn lead(&mut self, user: &str, networks: &[IpNet]) -> Vec<IpNet> {
+        let mut led = Vec::new();
+        for network in networks.iter().map(IpNet::trunc) {
+            if network.prefix_len() == 0 || network.contains(&IpAddr::from(self.local)) {
+                tracing::warn!(
+                    user,
+                    "{network} is not routed to the client: the server is in it"
+                );
+            } else if !self.behind.insert(network) {
+                tracing::warn!(
+                    user,
+                    "{network} is not routed to the client: another one has it"
+                );
+            } else {
+                self.routes.change(RouteChange::Add(network));
+                led.push(network);
+            }
+        }
+        led
     }
 
     /// What the link offers to a client with this address.

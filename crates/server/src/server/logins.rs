@@ -11,7 +11,7 @@ use super::{Server, unix_time};
 use crate::aaa::facts::Cause;
 use crate::aaa::{Accepted, Happening, Judged, Login, Profile, Refused, Refusing};
 use crate::pool::{Lease, LeaseError};
-use crate::sessions::Grant;
+use crate::sessions::{Grant, Held};
 use crate::users::{Policy, Simultaneous};
 use crate::worker::message::Command;
 
@@ -58,6 +58,8 @@ impl Server {
         });
         match granted {
             Ok((acceptance, router)) => {
+                let session = self.sessions.get(login.call);
+                let networks = session.map(|it| it.networks.clone()).unwrap_or_default();
                 self.tell(&Happening::LoggedIn {
                     session: login.session.clone(),
                     peer: login.peer,
@@ -66,7 +68,12 @@ impl Server {
                     back_end: back_end.unwrap_or_default(),
                 });
                 let verdict = Verdict::Accept(Box::new(acceptance));
-                self.answer(login.call, login.ticket, Answer { verdict, router });
+                let answer = Answer {
+                    verdict,
+                    router,
+                    networks,
+                };
+                self.answer(login.call, login.ticket, answer);
             }
             Err(refused) => self.on_refused(&login, back_end, refused),
         }
@@ -192,8 +199,8 @@ impl Server {
             user = session.user.as_deref().unwrap_or_default(),
             "replaced by a new session of the same user"
         );
-        let (address, prefix) = self.sessions.dispossess(old);
-        self.end_lease(old, address, prefix);
+        let held = self.sessions.dispossess(old);
+        self.end_lease(old, held);
         self.end_session(old, Cause::Replaced);
     }
 
@@ -211,9 +218,15 @@ impl Server {
         } = self.lease(&profile)?;
         self.connections.stranger_less(*login.peer.ip());
         let limits = rate_limits(&profile.policy, self.config.policy.burst);
+        let networks = profile.policy.routes.as_deref().unwrap_or_default();
+        let held = Held {
+            address: Some(address),
+            prefix,
+            networks: self.leases.lead(&profile.user, networks),
+        };
         self.sessions.log_in(call, Grant { profile, back_end });
-        self.sessions.endow(call, address, prefix);
-        self.begin_lease(call, address, prefix);
+        self.sessions.endow(call, &held);
+        self.begin_lease(call, &held);
         if limits != RateLimits::default() {
             self.crew
                 .tell_of_call(call, Command::Limit { call, limits });

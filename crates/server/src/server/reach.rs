@@ -1,11 +1,9 @@
 //! Which worker has the call that an inner address leads to: told to those that do not have it.
 
-use std::net::Ipv4Addr;
-
 use adit_engine::CallKey;
-use ipnet::Ipv6Net;
 
 use super::Server;
+use crate::sessions::Held;
 use crate::worker::elsewhere::{Change, InnerAddress};
 use crate::worker::message::Command;
 
@@ -21,35 +19,21 @@ pub(super) enum Reach {
 impl Server {
     /// A call has these leases. The workers learn of them before the call's own worker, so that they
     /// know where the first packet to the address is to go.
-    pub(super) fn begin_lease(
-        &mut self,
-        call: CallKey,
-        address: Ipv4Addr,
-        prefix: Option<Ipv6Net>,
-    ) {
-        self.tell_of_lease(call, Some(address), prefix, Reach::Leads);
+    pub(super) fn begin_lease(&mut self, call: CallKey, held: &Held) {
+        self.tell_of_lease(call, held, Reach::Leads);
     }
 
     /// A call has had these leases.
-    pub(super) fn end_lease(
-        &mut self,
-        call: CallKey,
-        address: Option<Ipv4Addr>,
-        prefix: Option<Ipv6Net>,
-    ) {
-        self.leases.release(address, prefix);
-        self.tell_of_lease(call, address, prefix, Reach::Lost);
+    pub(super) fn end_lease(&mut self, call: CallKey, held: Held) {
+        self.tell_of_lease(call, &held, Reach::Lost);
+        self.leases.release(held);
     }
 
-    fn tell_of_lease(
-        &mut self,
-        call: CallKey,
-        address: Option<Ipv4Addr>,
-        prefix: Option<Ipv6Net>,
-        reach: Reach,
-    ) {
-        let prefix = prefix.map(|prefix| InnerAddress::prefix_of(prefix.network()));
-        for address in address.map(InnerAddress::V4).into_iter().chain(prefix) {
+    fn tell_of_lease(&mut self, call: CallKey, held: &Held, reach: Reach) {
+        let prefix = held.prefix.map(|it| InnerAddress::prefix_of(it.network()));
+        let networks = held.networks.iter().copied().map(InnerAddress::Network);
+        let address = held.address.map(InnerAddress::V4);
+        for address in address.into_iter().chain(prefix).chain(networks) {
             self.tell_others(call, address, reach);
         }
     }

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use adit_engine::Networks;
+use ipnet::IpNet;
+
 /// What leads to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum InnerAddress {
@@ -11,6 +14,8 @@ pub(crate) enum InnerAddress {
     LinkLocal(Ipv6Addr),
     /// A prefix of 64 bits.
     Prefix(u64),
+    /// A network behind a client.
+    Network(IpNet),
 }
 
 impl InnerAddress {
@@ -19,13 +24,13 @@ impl InnerAddress {
         Self::Prefix((address.to_bits() >> 64) as u64)
     }
 
-    /// Where a packet is to go.
-    fn of_packet(packet: &[u8]) -> Option<Self> {
-        Some(match adit_ip::header::destination(packet)? {
+    /// What an address is, if not of a network behind a client.
+    fn of(address: IpAddr) -> Self {
+        match address {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) if address.is_unicast_link_local() => Self::LinkLocal(address),
             IpAddr::V6(address) => Self::prefix_of(address),
-        })
+        }
     }
 }
 
@@ -43,6 +48,7 @@ pub(crate) struct Change {
 #[derive(Debug, Default)]
 pub(super) struct Elsewhere {
     places: HashMap<InnerAddress, Place>,
+    networks: Networks<Place>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,12 +60,26 @@ struct Place {
 impl Elsewhere {
     /// The worker that has the call of a packet.
     pub(super) fn find(&self, packet: &[u8]) -> Option<usize> {
-        let address = InnerAddress::of_packet(packet)?;
-        self.places.get(&address).map(|place| place.worker)
+        let address = adit_ip::header::destination(packet)?;
+        let place = self.places.get(&InnerAddress::of(address));
+        let place = place.or_else(|| self.networks.find(address))?;
+        Some(place.worker)
     }
 
     pub(super) fn change(&mut self, change: Change) {
         let call = change.call;
+        if let InnerAddress::Network(network) = change.address {
+            match change.worker {
+                Some(worker) => {
+                    self.networks.insert(network, Place { worker, call });
+                }
+                None if self.networks.get(network).is_some_and(|it| it.call == call) => {
+                    self.networks.remove(network);
+                }
+                None => {}
+            }
+            return;
+        }
         let entry = self.places.entry(change.address);
         match (change.worker, entry) {
             // Two peers may have chosen the same identifier: the first one keeps the way to it.
@@ -110,6 +130,7 @@ mod tests {
             (InnerAddress::V4(ADDRESS), 1),
             (InnerAddress::LinkLocal(link_local), 2),
             (InnerAddress::prefix_of(global), 3),
+            (InnerAddress::Network("192.0.2.0/24".parse().unwrap()), 4),
         ] {
             elsewhere.change(change(address, 7, Some(worker)));
         }
@@ -118,6 +139,7 @@ mod tests {
         assert_eq!(find(link_local.into()), Some(2));
         assert_eq!(find(global.into()), Some(3));
         assert_eq!(find(other_half.into()), Some(3));
+        assert_eq!(find(Ipv4Addr::new(192, 0, 2, 77).into()), Some(4));
         assert_eq!(find(Ipv4Addr::new(10, 77, 0, 8).into()), None);
         assert_eq!(find("fe80::8".parse().unwrap()), None);
         assert_eq!(elsewhere.find(&[]), None);
