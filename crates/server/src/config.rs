@@ -31,7 +31,10 @@ pub use firewall::Firewall;
 pub use hooks::Hooks;
 pub use policy::UserPolicy;
 pub use pools::{AddressRange, DEFAULT_POOL, Ipv6Pool, NoSuchRange, Pool};
-pub use radius::{Radius, RadiusServer, SecretError, SecretSource};
+pub use radius::{
+    DynamicAuthorization, DynamicClient, Radius, RadiusAccounting, RadiusServer, SecretError,
+    SecretSource,
+};
 pub use types::{
     AuthMethod, Authentication, BackEndName, Config, Encryption, EncryptionPolicy, Gre, Limits,
     MppeMode, MppeStrength, Mtu, Network, Ppp, Pptp, SecretsFile, Transmit, Users, WhenUnreachable,

@@ -21,5 +21,6 @@ mod settings;
 pub mod users;
 mod worker;
 
+pub use aaa::{RadiusError, SpoolError};
 pub use host::SetupError;
 pub use server::{ServeError, Server};

@@ -55,12 +55,22 @@ impl Setup {
         }
     }
 
-    /// The `[[radius.servers]]` that stands for it in a configuration.
+    /// The `[[radius.servers]]` that stands for it in a configuration: for logins only.
     #[allow(dead_code)]
     pub(crate) fn section(&self) -> String {
+        self.section_with(self.authentication_port, 0)
+    }
+
+    /// The same for accounting only.
+    pub(crate) fn accounting_section(&self) -> String {
+        self.section_with(0, self.accounting_port)
+    }
+
+    fn section_with(&self, authentication_port: u16, accounting_port: u16) -> String {
         format!(
-            "[[radius.servers]]\naddress = \"{}\"\nauthentication_port = {}\naccounting_port = {}\nsecret = {:?}\n",
-            self.address, self.authentication_port, self.accounting_port, self.secret,
+            "[[radius.servers]]\naddress = \"{}\"\nauthentication_port = {authentication_port}\n\
+             accounting_port = {accounting_port}\nsecret = {:?}\n",
+            self.address, self.secret,
         )
     }
 

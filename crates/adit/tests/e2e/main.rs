@@ -1,6 +1,10 @@
 //! A real server and real clients, on hosts made of network namespaces.
 
 #[cfg(test)]
+mod accounting;
+#[cfg(test)]
+mod accounting_spool;
+#[cfg(test)]
 mod adit;
 #[cfg(test)]
 mod bench_sessions;

@@ -43,6 +43,15 @@ impl AttributeList {
         Self::default()
     }
 
+    /// The list that [`as_octets`](Self::as_octets) gave these octets of; none where there can be no such
+    /// list.
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        let is_list = super::check(octets).is_ok() && octets.len() <= MAX_LENGTH - RESERVED;
+        is_list.then(|| Self {
+            octets: octets.to_vec(),
+        })
+    }
+
     /// Appends an attribute, a vendor's one within its own Vendor-Specific attribute.
     ///
     /// # Errors

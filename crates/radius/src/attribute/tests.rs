@@ -156,3 +156,13 @@ proptest! {
         prop_assert_eq!(parse_ipv6_prefix(&ipv6_prefix_value(prefix, bits)), Some((prefix, bits)));
     }
 }
+
+#[test]
+fn a_list_is_made_again_of_its_octets() {
+    let mut list = AttributeList::new();
+    list.text(USER_NAME, "alice").unwrap();
+    list.text(crate::mikrotik::RATE_LIMIT, "1M/2M").unwrap();
+    assert_eq!(AttributeList::from_octets(list.as_octets()), Some(list));
+    assert_eq!(AttributeList::from_octets(&[1, 1]), None);
+    assert_eq!(AttributeList::from_octets(&[1, 255].repeat(2000)), None);
+}

@@ -13,7 +13,6 @@ mod local;
 mod login;
 #[allow(dead_code)]
 mod profile;
-#[allow(dead_code)]
 mod radius;
 
 use std::sync::Arc;
@@ -21,10 +20,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use adit_ppp::auth::Refusal;
 
+pub use accounting::SpoolError;
 pub(crate) use facts::{Happening, Observer, Refusing, SessionId};
 pub(crate) use local::LocalBackEnd;
 pub(crate) use login::{Accepted, BackEnd, Finding, Login, Refused};
 pub(crate) use profile::Profile;
+pub(crate) use radius::RadiusAccounting;
+pub use radius::RadiusError;
 
 use crate::config::WhenUnreachable;
 use crate::doorbell::Doorbell;

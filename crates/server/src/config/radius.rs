@@ -11,6 +11,13 @@ use zeroize::Zeroizing;
 
 use super::error::Problem;
 
+mod accounting;
+mod dynamic;
+
+pub use accounting::RadiusAccounting;
+use dynamic::RawDynamicAuthorization;
+pub use dynamic::{DynamicAuthorization, DynamicClient};
+
 /// Most servers: more would only make logins fail later.
 const MOST_SERVERS: usize = 16;
 /// Octets of an attribute's value (RFC 2865 §5).
@@ -35,6 +42,10 @@ pub struct Radius {
     pub dead_time: Duration,
     /// Whether replies to logins are refused that have no Message-Authenticator.
     pub require_message_authenticator: bool,
+    /// What they are told of sessions; none if nothing.
+    pub accounting: Option<RadiusAccounting>,
+    /// Who may end and change sessions by RADIUS; none if nobody.
+    pub dynamic_authorization: Option<DynamicAuthorization>,
 }
 
 /// One RADIUS server.
@@ -147,6 +158,8 @@ impl Default for Radius {
             tries: 3,
             dead_time: Duration::from_secs(60),
             require_message_authenticator: true,
+            accounting: Some(RadiusAccounting::default()),
+            dynamic_authorization: None,
         }
     }
 }
@@ -158,9 +171,17 @@ impl Radius {
         ports.flatten().next().is_some()
     }
 
+    /// What the servers are told of sessions, where one of them takes it.
+    pub fn accounts(&self) -> Option<&RadiusAccounting> {
+        let takes_it = self.servers.iter().any(|it| it.accounting_port.is_some());
+        self.accounting.as_ref().filter(|_| takes_it)
+    }
+
     /// The files that secrets are read from.
     pub fn secret_files(&self) -> impl Iterator<Item = &Path> {
-        let sources = self.servers.iter().map(|it| &it.secret);
+        let dynamic = self.dynamic_authorization.iter();
+        let clients = dynamic.flat_map(|it| it.clients.iter().map(|it| &it.secret));
+        let sources = self.servers.iter().map(|it| &it.secret).chain(clients);
         sources.filter_map(|source| match source {
             SecretSource::File(path) => Some(path.as_path()),
             SecretSource::Given(_) => None,
@@ -190,6 +211,9 @@ impl Radius {
                 return Err(Problem::new(SERVERS, message));
             }
         }
+        self.accounting.as_ref().map_or(Ok(()), |it| it.check())?;
+        let dynamic = self.dynamic_authorization.as_ref();
+        dynamic.map_or(Ok(()), DynamicAuthorization::check)?;
         self.check_names()?;
         self.check_times()
     }
@@ -264,6 +288,10 @@ pub(super) struct RawRadius {
     tries: Option<u32>,
     dead_seconds: Option<u32>,
     require_message_authenticator: Option<bool>,
+    accounting: Option<bool>,
+    interim_seconds: Option<u32>,
+    spool: Option<PathBuf>,
+    dynamic_authorization: Option<RawDynamicAuthorization>,
 }
 
 #[derive(Deserialize)]
@@ -282,6 +310,8 @@ impl RawRadius {
         let servers = self.servers.into_iter().map(RawServer::into_server);
         let millis = |value: u32| Duration::from_millis(value.into());
         let seconds = |value: u32| Duration::from_secs(value.into());
+        let accounting = RadiusAccounting::with(self.interim_seconds, self.spool);
+        let dynamic = self.dynamic_authorization;
         Ok(Radius {
             servers: servers.collect::<Result<_, _>>()?,
             nas_identifier: self.nas_identifier,
@@ -293,6 +323,8 @@ impl RawRadius {
             require_message_authenticator: self
                 .require_message_authenticator
                 .unwrap_or(default.require_message_authenticator),
+            accounting: self.accounting.unwrap_or(true).then_some(accounting),
+            dynamic_authorization: dynamic.map(|it| it.into_checked()).transpose()?,
         })
     }
 }
@@ -339,6 +371,10 @@ mod tests {
 
     const SERVER: &str = "[[radius.servers]]\naddress = \"192.0.2.1\"\nsecret = \"x\"\n";
 
+    const DYNAMIC: &str = "[radius.dynamic_authorization]\nlisten = [\"192.0.2.9:3799\"]\n";
+    const CLIENT: &str =
+        "[[radius.dynamic_authorization.clients]]\naddress = \"192.0.2.1\"\nsecret = \"x\"\n";
+
     fn parse(text: &str) -> Radius {
         Config::parse(text, "x").unwrap().radius.unwrap()
     }
@@ -378,10 +414,17 @@ mod tests {
         let radius = parse(&format!(
             "[radius]\nnas_identifier = \"vpn1\"\nnas_ip_address = \"192.0.2.9\"\n\
              source_address = \"192.0.2.9\"\ntimeout_ms = 500\ntries = 2\ndead_seconds = 5\n\
-             require_message_authenticator = false\n{SERVER}authentication_port = 0\n\
+             require_message_authenticator = false\ninterim_seconds = 60\nspool = \"/spool\"\n\
+             {SERVER}authentication_port = 0\n\
              accounting_port = 1646\n[[radius.servers]]\naddress = \"192.0.2.2\"\n\
-             secret_file = \"/etc/adit/secret\"\n"
+             secret_file = \"/etc/adit/secret\"\n{DYNAMIC}window_seconds = 60\n\
+             require_event_timestamp = true\n{CLIENT}[[radius.dynamic_authorization.clients]]\n\
+             address = \"2001:db8::1/32\"\nsecret_file = \"/etc/adit/other\"\n"
         ));
+        let client = |address: &str, secret| DynamicClient {
+            address: address.parse().unwrap(),
+            secret,
+        };
         let address = Ipv4Addr::new(192, 0, 2, 9);
         let expected = Radius {
             servers: vec![
@@ -405,11 +448,27 @@ mod tests {
             tries: 2,
             dead_time: Duration::from_secs(5),
             require_message_authenticator: false,
+            accounting: Some(RadiusAccounting {
+                interim: Some(Duration::from_secs(60)),
+                spool: "/spool".into(),
+            }),
+            dynamic_authorization: Some(DynamicAuthorization {
+                listen: vec!["192.0.2.9:3799".parse().unwrap()],
+                window: Duration::from_secs(60),
+                require_event_timestamp: true,
+                clients: vec![
+                    client("192.0.2.1/32", SecretSource::Given("x".to_owned().into())),
+                    client(
+                        "2001:db8::/32",
+                        SecretSource::File("/etc/adit/other".into()),
+                    ),
+                ],
+            }),
         };
         assert_eq!(radius, expected);
         assert_eq!(
             radius.secret_files().collect::<Vec<_>>(),
-            [Path::new("/etc/adit/secret")]
+            [Path::new("/etc/adit/secret"), Path::new("/etc/adit/other")]
         );
     }
 
@@ -428,6 +487,21 @@ mod tests {
     }
 
     #[test]
+    fn accounting_takes_a_port_and_the_will() {
+        let with = |keys: &str| parse(&format!("[radius]\n{keys}\n{SERVER}"));
+        assert_eq!(with("").accounts(), Some(&RadiusAccounting::default()));
+        assert_eq!(
+            with("interim_seconds = 0").accounts().unwrap().interim,
+            None
+        );
+        assert_eq!(with("accounting = false").accounts(), None);
+        assert_eq!(
+            parse(&format!("{SERVER}accounting_port = 0")).accounts(),
+            None
+        );
+    }
+
+    #[test]
     fn mistakes_are_told_with_their_place() {
         let twice = format!("{SERVER}{SERVER}");
         let many: String = (0..=MOST_SERVERS)
@@ -435,6 +509,7 @@ mod tests {
             .collect();
         let server = |keys: &str| format!("[[radius.servers]]\n{keys}");
         let with = |keys: &str| format!("[radius]\n{keys}\n{SERVER}");
+        let dynamic = |keys: &str| format!("{SERVER}[radius.dynamic_authorization]\n{keys}");
         for (text, expected) in [
             ("[radius]".to_owned(), "radius.servers: no server is given"),
             (twice, "192.0.2.1 is given twice"),
@@ -487,6 +562,43 @@ mod tests {
             ),
             (with("tries = 0"), "x:2:9: radius.tries: 0 is out of range"),
             (with("dead_seconds = 86401"), "radius.dead_seconds: 86401"),
+            (
+                with("interim_seconds = 86401"),
+                "x:2:19: radius.interim_seconds: 86401 is out of range",
+            ),
+            (
+                with("spool = \"x\""),
+                "x:2:9: radius.spool: `x` is no absolute path",
+            ),
+            (dynamic(""), "missing field `listen`"),
+            (dynamic("listen = []"), "give 1 to 16 addresses"),
+            (
+                dynamic("listen = [\"192.0.2.9:0\"]"),
+                "192.0.2.9:0 has no port",
+            ),
+            (dynamic("listen = [\"192.0.2.9\"]"), "x:5:11"),
+            (
+                format!("{SERVER}{DYNAMIC}"),
+                "radius.dynamic_authorization.clients: give 1 to 256",
+            ),
+            (
+                format!("{SERVER}{DYNAMIC}window_seconds = 0\n{CLIENT}"),
+                "x:6:18: radius.dynamic_authorization.window_seconds: 0 is out of range",
+            ),
+            (
+                format!("{SERVER}{DYNAMIC}{CLIENT}{CLIENT}"),
+                "192.0.2.1/32 is given twice",
+            ),
+            (
+                format!("{SERVER}{DYNAMIC}{CLIENT}secret_file = \"/x\""),
+                "192.0.2.1/32 has both `secret` and `secret_file`",
+            ),
+            (
+                format!(
+                    "{SERVER}{DYNAMIC}[[radius.dynamic_authorization.clients]]\nsecret = \"x\""
+                ),
+                "missing field `address`",
+            ),
         ] {
             let error = Config::parse(&text, "x").unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

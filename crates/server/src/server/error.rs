@@ -3,6 +3,7 @@ use std::io;
 use adit_net::direct::DirectError;
 use adit_net::gre::RawGreError;
 
+use crate::aaa::RadiusError;
 use crate::config::Listen;
 use crate::control_socket::BindError;
 use crate::events::EventsError;
@@ -35,6 +36,9 @@ pub enum ServeError {
     /// Another server has the control socket.
     #[error(transparent)]
     ControlSocket(#[from] BindError),
+    /// RADIUS servers, clients or records.
+    #[error(transparent)]
+    Radius(#[from] RadiusError),
     /// A worker has ended that was to go on.
     #[error("a worker has failed: {}", worker_problem(.0.as_ref()))]
     Worker(Option<io::Error>),

@@ -19,7 +19,7 @@ use super::{
     ServeError, Server, Throttle, unix_time,
 };
 use crate::aaa::facts::SessionIds;
-use crate::aaa::{self, Authority, BackEnd, LocalBackEnd, Observer};
+use crate::aaa::{self, Authority, BackEnd, LocalBackEnd, Observer, RadiusAccounting};
 use crate::config::{self, BackEndName, Config, Mtu};
 use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
@@ -112,10 +112,16 @@ impl Server {
 
 /// All who are told what happens.
 fn observers(config: &Config, interface: &str) -> Result<Vec<Box<dyn Observer>>, ServeError> {
-    Ok(vec![
+    let mut observers: Vec<Box<dyn Observer>> = vec![
         Box::new(Hooks::new(config.hooks.clone(), interface)),
         Box::new(Events::new(config.events.file.as_deref())?),
-    ])
+    ];
+    if let Some(radius) = &config.radius
+        && let Some(accounting) = radius.accounts()
+    {
+        observers.push(Box::new(RadiusAccounting::start(radius, accounting)?));
+    }
+    Ok(observers)
 }
 
 type Stores = Vec<(BackEndName, Box<dyn UserStore>)>;

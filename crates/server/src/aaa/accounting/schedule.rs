@@ -178,6 +178,11 @@ impl Schedule {
         }
     }
 
+    /// Whether no server can be reached, as far as is known.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.common.rest.is_some()
+    }
+
     /// Records that no server has acknowledged.
     pub(crate) fn len(&self) -> usize {
         self.session_of.len()

@@ -54,16 +54,25 @@ pub(crate) enum Weight {
     Lasting,
 }
 
-/// Why records cannot be kept.
+/// Why accounting records cannot be kept.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SpoolError {
-    #[error("cannot use the directory {path} for accounting records: {source}")]
-    Directory { path: PathBuf, source: io::Error },
+pub enum SpoolError {
+    /// The directory, or a file in it, cannot be read or written.
+    #[error("cannot use the directory {} for accounting records: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another server has it.
     #[error(
-        "another server keeps its accounting records in {0}: give each server a directory of its own"
+        "another server keeps its accounting records in {}; give each one a directory of its own (radius.spool)",
+        .0.display()
     )]
     InUse(PathBuf),
-    #[error("{0} is no file of accounting records: move it away")]
+    /// The file of records is something else.
+    #[error("{} is no file of accounting records of this program; move it away", .0.display())]
     Foreign(PathBuf),
 }
 
