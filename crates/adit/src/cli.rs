@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use adit_server::config::Log;
+
 use crate::exit::Code;
-use crate::{bench, config, connect, demo, disconnect, group, inspect, serve, sessions, user};
+use crate::{
+    bench, config, connect, demo, disconnect, group, inspect, logging, serve, sessions, user,
+};
 
 /// Shown below the help of the program.
 const EXIT_CODES: &str = "\
@@ -21,23 +25,32 @@ Environment: ADIT_LOG chooses log levels per module (as \"adit_ppp=trace,info\")
 #[derive(Debug, Parser)]
 #[command(name = "adit", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
-    /// Log more: once for each negotiation packet, twice for everything.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-
-    /// Form of the log lines on standard error.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
 
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
+/// What is logged, and how; this goes before what a server's configuration says.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// Log more: once for each negotiation packet, twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Form of the log lines [default: text].
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<Form>,
+}
+
 /// Form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub enum Form {
     /// For people.
+    #[value(alias = "human")]
     Text,
     /// One JSON object per line.
     Json,
@@ -82,8 +95,16 @@ impl Cli {
     /// # Errors
     /// What the subcommand could not do, as a sentence for people.
     pub fn run(self) -> anyhow::Result<Code> {
+        let _logging = match self.command {
+            // Its configuration says more about the log.
+            Command::Serve(_) => None,
+            _ => Some(logging::start(&logging::overruled(
+                Log::default(),
+                &self.log,
+            )?)?),
+        };
         match self.command {
-            Command::Serve(args) => serve::run(args),
+            Command::Serve(args) => serve::run(args, &self.log),
             Command::Connect(args) => connect::run(&args),
             Command::Inspect(args) => inspect::run(args),
             Command::User(args) => user::run(args),

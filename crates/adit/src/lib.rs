@@ -30,7 +30,6 @@ use clap::Parser;
 /// Parses the command line, does what it says and tells what went wrong.
 pub fn run() -> ExitCode {
     let cli = cli::Cli::parse();
-    logging::start(&cli);
     match cli.run() {
         Ok(code) => code.into(),
         Err(error) if output::is_broken_pipe(&error) => exit::Code::Done.into(),

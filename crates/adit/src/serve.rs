@@ -11,7 +11,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 use ipnet::Ipv4Net;
 
+use crate::cli::LogArgs;
 use crate::exit::{Code, Coded};
+use crate::logging;
 use crate::output::print;
 
 const EXAMPLES: &str = "\
@@ -60,11 +62,11 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// The configuration: the file's, changed by the other arguments.
+    /// The configuration: the file's, changed by the other arguments and those about the log.
     ///
     /// # Errors
     /// The file or what the arguments make of it is refused.
-    pub fn configuration(&self) -> anyhow::Result<Config> {
+    pub fn configuration(&self, log: &LogArgs) -> anyhow::Result<Config> {
         let mut config = match &self.config {
             Some(path) => Config::load(path)?,
             None => Config::default(),
@@ -96,6 +98,7 @@ impl ServeArgs {
         if let Some(path) = &self.control_socket {
             config.control_socket.clone_from(path);
         }
+        config.log = logging::overruled(config.log, log)?;
         config
             .check()
             .context("the command line gives a wrong setting")?;
@@ -136,13 +139,14 @@ impl ServeArgs {
 ///
 /// # Errors
 /// The server cannot start, or failed.
-pub fn run(args: ServeArgs) -> anyhow::Result<Code> {
-    let config = args.configuration()?;
+pub fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<Code> {
+    let config = args.configuration(log)?;
+    let logging = logging::start(&config.log)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
     args.add_first_user(&config)?;
-    let server = Server::start(config).map_err(coded)?;
+    let server = Server::start(config, logging.control()).map_err(coded)?;
     print(&format!("{}\n", server.summary()))?;
     server.run()?;
     Ok(Code::Done)

@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod firewall;
 mod hooks;
+mod log;
 mod policy;
 mod pools;
 mod radius;
@@ -29,6 +30,7 @@ pub use error::{ConfigError, Problem};
 pub use events::Events;
 pub use firewall::Firewall;
 pub use hooks::Hooks;
+pub use log::{Log, LogFormat, LogTarget};
 pub use policy::UserPolicy;
 pub use pools::{AddressRange, DEFAULT_POOL, Ipv6Pool, NoSuchRange, Pool};
 pub use radius::{

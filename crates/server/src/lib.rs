@@ -14,6 +14,7 @@ mod doorbell;
 mod events;
 mod hooks;
 mod host;
+pub mod log_control;
 pub mod pool;
 mod server;
 mod sessions;

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
 use crate::host::Host;
+use crate::log_control::LogControl;
 use crate::sessions::{ServerFacts, Sessions};
 use crate::worker::Crew;
 use crate::worker::message::Command;
@@ -85,6 +86,7 @@ pub struct Server {
     backlog: Backlog,
     strangers: Throttle,
     refusals: Refusals,
+    log: Arc<dyn LogControl>,
 }
 
 /// What is to be gone on with. Readiness is reported once, so what is left when a turn is over must
@@ -138,6 +140,11 @@ impl Server {
             network.server_address(),
             network.pool.trunc(),
         )
+    }
+
+    /// What can be changed about its log.
+    pub fn log(&self) -> &Arc<dyn LogControl> {
+        &self.log
     }
 
     /// Serves until a signal ends it.

@@ -38,7 +38,8 @@ impl Config {
         self.check_limits()?;
         self.limits.access.check()?;
         self.hooks.check()?;
-        self.firewall.check()
+        self.firewall.check()?;
+        self.log.check()
     }
 
     fn check_ranges(&self) -> Result<(), Problem> {

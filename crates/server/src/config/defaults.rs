@@ -10,6 +10,7 @@ use super::access::Access;
 use super::events::Events;
 use super::firewall::Firewall;
 use super::hooks::Hooks;
+use super::log::Log;
 use super::policy::UserPolicy;
 use super::types::{
     AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
@@ -40,6 +41,7 @@ impl Default for Config {
             limits: Limits::default(),
             hooks: Hooks::default(),
             firewall: Firewall::default(),
+            log: Log::default(),
         }
     }
 }

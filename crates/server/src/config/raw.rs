@@ -13,6 +13,7 @@ use super::error::Problem;
 use super::events::RawEvents;
 use super::firewall::RawFirewall;
 use super::hooks::RawHooks;
+use super::log::RawLog;
 use super::policy::RawPolicy;
 use super::pools::{Ipv6Pool, Pool};
 use super::radius::{Radius, RawRadius};
@@ -56,6 +57,8 @@ pub(super) struct Raw {
     hooks: RawHooks,
     #[serde(default)]
     firewall: RawFirewall,
+    #[serde(default)]
+    log: RawLog,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -186,6 +189,7 @@ impl Raw {
         self.limits.apply(&mut config.limits);
         self.hooks.apply(&mut config.hooks);
         self.firewall.apply(&mut config.firewall);
+        self.log.apply(&mut config.log);
         Ok(config)
     }
 }

@@ -11,6 +11,7 @@ use super::access::{Access, Listen};
 use super::events::Events;
 use super::firewall::Firewall;
 use super::hooks::Hooks;
+use super::log::Log;
 use super::policy::UserPolicy;
 use super::pools::{Ipv6Pool, Pool};
 use super::radius::Radius;
@@ -54,6 +55,8 @@ pub struct Config {
     pub hooks: Hooks,
     /// Sets of addresses in nftables.
     pub firewall: Firewall,
+    /// Where log lines go, in which form, and how many.
+    pub log: Log,
 }
 
 /// The tunnel's inside.

@@ -26,6 +26,7 @@ use crate::doorbell::Doorbell;
 use crate::events::Events;
 use crate::hooks::Hooks;
 use crate::host::Host;
+use crate::log_control::LogControl;
 use crate::pool::RouteKeeper;
 use crate::sessions::Sessions;
 use crate::settings::ETHERNET;
@@ -38,11 +39,11 @@ const OVERHEAD: u16 = 20 + 16 + 4 + 4;
 
 impl Server {
     /// Sets everything up: sockets, TUN device, addresses, users. What was changed on the host is
-    /// undone when the server is dropped.
+    /// undone when the server is dropped. `log` is what a reload and the control socket change the log by.
     ///
     /// # Errors
     /// [`ServeError`] says what is missing and what to do.
-    pub fn start(config: Config) -> Result<Self, ServeError> {
+    pub fn start(config: Config, log: Arc<dyn LogControl>) -> Result<Self, ServeError> {
         let mut stores = stores(&config)?;
         make_room_for(config.limits.connections);
         let poll = Poll::new()?;
@@ -105,6 +106,7 @@ impl Server {
             backlog: Backlog::default(),
             strangers: Throttle::default(),
             refusals: Refusals::default(),
+            log,
             config,
         })
     }
