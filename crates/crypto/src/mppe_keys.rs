@@ -148,8 +148,11 @@ impl StartKey {
     }
 
     /// Keys of MS-CHAPv1, equal in both directions (RFC 3079 §2.1 to §2.3).
-    fn from_mschap_v1(nt_hash: &NtHash, lm_hash: Option<&LmHash>, challenge: &[u8; 8]) -> Self {
-        let hash_hash = nt_hash.hashed();
+    fn from_mschap_v1(
+        hash_hash: &Secret<16>,
+        lm_key: Option<Secret<8>>,
+        challenge: &[u8; 8],
+    ) -> Self {
         let digest = Sha1::new()
             .chain_update(hash_hash.0)
             .chain_update(hash_hash.0)
@@ -157,7 +160,7 @@ impl StartKey {
             .finalize();
         Self {
             strong: Secret(secret::prefix(&digest)),
-            weak: lm_hash.map(|hash| Secret(secret::prefix(hash.octets()))),
+            weak: lm_key,
         }
     }
 
@@ -192,6 +195,8 @@ pub struct SessionStartKeys {
     pub send: StartKey,
     /// For packets that this side receives.
     pub receive: StartKey,
+    /// Strengths that may be used, of those that the keys can make; absent for all.
+    allowed: Option<Vec<Strength>>,
 }
 
 impl SessionStartKeys {
@@ -201,16 +206,40 @@ impl SessionStartKeys {
         Self {
             send: master.start_key(side, Direction::Send),
             receive: master.start_key(side, Direction::Receive),
+            allowed: None,
         }
     }
 
     /// Keys after MS-CHAPv1 (RFC 3079 §2): the same in both directions. Without the LAN Manager
     /// hash there are 128-bit keys only.
     pub fn from_mschap_v1(nt_hash: &NtHash, lm_hash: Option<&LmHash>, challenge: &[u8; 8]) -> Self {
-        let key = StartKey::from_mschap_v1(nt_hash, lm_hash, challenge);
+        let lm_key = lm_hash.map(|hash| Secret(secret::prefix(hash.octets())));
+        Self::both(StartKey::from_mschap_v1(
+            &nt_hash.hashed(),
+            lm_key,
+            challenge,
+        ))
+    }
+
+    /// Keys after MS-CHAPv1 from what RADIUS gives in MS-CHAP-MPPE-Keys (RFC 2548 §2.4.1): the first 8
+    /// octets of the LAN Manager hash, where there is one, and the hash of the NT hash.
+    pub fn from_mschap_v1_hashes(
+        lm_key: Option<[u8; 8]>,
+        nt_hash_hash: &[u8; 16],
+        challenge: &[u8; 8],
+    ) -> Self {
+        Self::both(StartKey::from_mschap_v1(
+            &Secret(*nt_hash_hash),
+            lm_key.map(Secret),
+            challenge,
+        ))
+    }
+
+    fn both(key: StartKey) -> Self {
         Self {
             send: key.clone(),
             receive: key,
+            allowed: None,
         }
     }
 
@@ -219,12 +248,25 @@ impl SessionStartKeys {
         Self {
             send: StartKey::from_octets(send),
             receive: StartKey::from_octets(receive),
+            allowed: None,
         }
     }
 
-    /// Tells whether both directions can have session keys of this strength.
+    /// The same, for use with these strengths only (MS-MPPE-Encryption-Types, RFC 2548 §2.4.5).
+    #[must_use]
+    pub fn limited_to(self, strengths: &[Strength]) -> Self {
+        Self {
+            allowed: Some(strengths.to_vec()),
+            ..self
+        }
+    }
+
+    /// Tells whether both directions can, and may, have session keys of this strength.
     pub fn supports(&self, strength: Strength) -> bool {
-        self.send.supports(strength) && self.receive.supports(strength)
+        let allowed = &self.allowed;
+        self.send.supports(strength)
+            && self.receive.supports(strength)
+            && allowed.as_ref().is_none_or(|list| list.contains(&strength))
     }
 }
 
@@ -251,6 +293,31 @@ mod tests {
             assert!(!keys.supports(strength));
             assert!(keys.send.for_strength(strength).is_none());
         }
+    }
+
+    #[test]
+    fn the_hashes_that_radius_gives_make_the_same_keys() {
+        let (hash, lm_hash) = (
+            NtHash::of_password("clientPass"),
+            LmHash::of_password("clientPass").unwrap(),
+        );
+        let nt_hash_hash = hash.hashed().0;
+        for lm_hash in [Some(&lm_hash), None] {
+            let lm_key = lm_hash.map(|hash| secret::prefix(hash.octets()));
+            assert_eq!(
+                SessionStartKeys::from_mschap_v1_hashes(lm_key, &nt_hash_hash, &[7; 8]),
+                SessionStartKeys::from_mschap_v1(&hash, lm_hash, &[7; 8])
+            );
+        }
+    }
+
+    #[test]
+    fn strengths_can_be_forbidden() {
+        let keys = SessionStartKeys::from_octets([1; 16], [2; 16]);
+        assert!(keys.supports(Strength::Bits40) && keys.supports(Strength::Bits56));
+        let keys = keys.limited_to(&[Strength::Bits128]);
+        assert!(!keys.supports(Strength::Bits40) && keys.supports(Strength::Bits128));
+        assert!(!keys.limited_to(&[]).supports(Strength::Bits128));
     }
 
     #[test]

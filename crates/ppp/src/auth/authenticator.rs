@@ -459,6 +459,7 @@ impl Authenticator {
         if !std::mem::replace(&mut self.accepted, true) {
             let outcome = Outcome {
                 keys: proven.keys,
+                requires_encryption: proven.requires_encryption,
                 ipv4,
             };
             self.signals

@@ -209,5 +209,6 @@ pub enum Refusal {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) keys: Option<SessionStartKeys>,
+    pub(crate) requires_encryption: bool,
     pub(crate) ipv4: Option<Ipv4Config>,
 }

@@ -474,8 +474,10 @@ impl Peer {
     /// Reports the first success; a running session that is challenged again goes on as it is.
     fn announce(&mut self, keys: Option<SessionStartKeys>) {
         if !std::mem::replace(&mut self.succeeded, true) {
-            self.signals
-                .push_back(PeerSignal::Succeeded(Outcome { keys, ipv4: None }));
+            self.signals.push_back(PeerSignal::Succeeded(Outcome {
+                keys,
+                ..Outcome::default()
+            }));
         }
     }
 

@@ -67,6 +67,8 @@ pub struct Proven {
     pub authenticator_response: Option<AuthenticatorResponse>,
     /// The new password, where one was sent.
     pub new_password: Option<NewPassword>,
+    /// Whether this peer must encrypt, whatever the link's configuration asks of others.
+    pub requires_encryption: bool,
 }
 
 impl Credentials {
@@ -165,7 +167,7 @@ fn verify_v2(
         authenticator_response: Some(
             exchange.authenticator_response(nt_hash, &response.nt_response),
         ),
-        new_password: None,
+        ..Proven::default()
     })
 }
 

@@ -118,7 +118,13 @@ impl Link {
             Role::Client { ipv4, .. } => Some(ipv4),
         };
         let strengths = self.encryption.strengths(&self.config.mppe);
-        match self.config.mppe.policy {
+        if outcome.requires_encryption {
+            self.encryption.require();
+        }
+        match self.encryption.policy {
+            EncryptionPolicy::Off if outcome.requires_encryption => {
+                self.terminate(now, CloseReason::NoEncryption(NoEncryption::TurnedOff));
+            }
             EncryptionPolicy::Off => self.start_network(now),
             EncryptionPolicy::Required if strengths.is_empty() => {
                 self.terminate(now, CloseReason::NoEncryption(NoEncryption::NoKeys));

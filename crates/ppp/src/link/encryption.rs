@@ -41,6 +41,13 @@ impl Encryption {
         }
     }
 
+    /// This peer must encrypt. Where encryption is off, it stays off.
+    pub(super) fn require(&mut self) {
+        if self.policy == EncryptionPolicy::Optional {
+            self.policy = EncryptionPolicy::Required;
+        }
+    }
+
     /// The keys of an authentication; those of an earlier one are never used again.
     pub(super) fn set_keys(&mut self, keys: Option<SessionStartKeys>) {
         self.keys = keys;

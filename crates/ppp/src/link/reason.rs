@@ -57,6 +57,9 @@ pub enum NoEncryption {
     /// The authentication made no keys, or none of an allowed length.
     #[error("the authentication gives no keys for it")]
     NoKeys,
+    /// It is turned off in the link's configuration.
+    #[error("it is turned off in the configuration")]
+    TurnedOff,
     /// The peer will not.
     #[error("the peer does not offer what is allowed")]
     PeerRefuses,

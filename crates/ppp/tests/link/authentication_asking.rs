@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use adit_crypto::nt::NtHash;
-use adit_ppp::MppeConfig;
-use adit_ppp::auth::{Credentials, Method, Proof, Refusal, Secret};
-use adit_ppp::link::{CloseReason, Output};
+use adit_ppp::auth::{Credentials, Method, Proof, Proven, Refusal, Secret};
+use adit_ppp::link::{CloseReason, NoEncryption, Output, Phase};
+use adit_ppp::{EncryptionPolicy, MppeConfig};
 use adit_wire::chap::{Body as ChapBody, Value};
 use adit_wire::cp::Body;
 use adit_wire::lcp::{Lcp, LcpOption};
@@ -33,6 +33,33 @@ fn pap_request(name: &[u8], password: &[u8], trailing: &[u8]) -> pap::Body {
         peer_id: name.to_vec(),
         password: password.to_vec(),
         trailing: trailing.to_vec(),
+    }
+}
+
+/// What becomes of a peer who has to encrypt but has made no keys.
+fn end_of_one_who_must_encrypt(policy: EncryptionPolicy) -> CloseReason {
+    let config = MppeConfig { policy, ..off() };
+    let mut script = Script::open(server(&[Method::Pap], config));
+    script.lead_to(Stage::Authenticate);
+    answer(&mut script, Method::Pap, NAME.as_bytes(), PASSWORD);
+    let (ticket, _) = script.question();
+    let proven = Proven {
+        requires_encryption: true,
+        ..Proven::default()
+    };
+    script.accept_peer(ticket, proven, None);
+    assert_ne!(script.link.phase(), Phase::Network);
+    script.hang_up()
+}
+
+#[test]
+fn one_peer_alone_can_be_made_to_encrypt() {
+    for (policy, why) in [
+        (EncryptionPolicy::Optional, NoEncryption::NoKeys),
+        (EncryptionPolicy::Off, NoEncryption::TurnedOff),
+    ] {
+        let end = end_of_one_who_must_encrypt(policy);
+        assert_eq!(end, CloseReason::NoEncryption(why));
     }
 }
 
