@@ -18,6 +18,8 @@ types! {
     CHAP_ERROR = 2;
     /// MS-CHAP-CPW-2, §2.1.7.
     CHAP_CPW_2 = 4;
+    /// MS-CHAP-LM-Enc-PW, §2.1.8.
+    CHAP_LM_ENC_PW = 5;
     /// MS-CHAP-NT-Enc-PW, §2.2.
     CHAP_NT_ENC_PW = 6;
     /// MS-MPPE-Encryption-Policy, §2.4.4; 1 allowed, 2 required.

@@ -41,6 +41,8 @@ mod policies;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod radius_login;
+#[cfg(test)]
 mod rogue_radius;
 #[cfg(test)]
 mod routes;

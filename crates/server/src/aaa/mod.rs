@@ -25,8 +25,8 @@ pub(crate) use facts::{Happening, Observer, Refusing, SessionId};
 pub(crate) use local::LocalBackEnd;
 pub(crate) use login::{Accepted, BackEnd, Finding, Login, Refused};
 pub(crate) use profile::Profile;
-pub(crate) use radius::RadiusAccounting;
 pub use radius::RadiusError;
+pub(crate) use radius::{RadiusAccounting, RadiusBackEnd};
 
 use crate::config::WhenUnreachable;
 use crate::doorbell::Doorbell;

@@ -1,6 +1,6 @@
 //! What a user may have, whoever said so.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(crate) struct Profile {
     /// The interface identifier that the user is to have (RFC 5072 §4.1).
     pub(crate) interface_id: Option<InterfaceId>,
     pub(crate) dns: Option<NameServers>,
+    /// DNS servers that are advertised to the user with its prefix.
+    pub(crate) ipv6_dns: Option<Vec<Ipv6Addr>>,
     pub(crate) wins: Option<NameServers>,
     /// Between two interim records of the accounting.
     pub(crate) interim: Option<Duration>,
@@ -48,6 +50,7 @@ impl Profile {
             ipv6_prefix: None,
             interface_id: None,
             dns: None,
+            ipv6_dns: None,
             wins: None,
             interim: None,
             class: Vec::new(),

@@ -142,7 +142,10 @@ impl Server {
             parts.ok_or_else(|| Refused::new(Refusal::Unavailable, "its address is gone"))?;
         let router = prefix.map(|prefix| RouterConfig {
             prefix,
-            dns_servers: self.config.network.ipv6_dns.clone(),
+            dns_servers: match &grant.profile.ipv6_dns {
+                Some(servers) => servers.clone(),
+                None => self.config.network.ipv6_dns.clone(),
+            },
         });
         let acceptance = Acceptance {
             proven,

@@ -19,7 +19,9 @@ use super::{
     ServeError, Server, Throttle, unix_time,
 };
 use crate::aaa::facts::SessionIds;
-use crate::aaa::{self, Authority, BackEnd, LocalBackEnd, Observer, RadiusAccounting};
+use crate::aaa::{
+    self, Authority, BackEnd, LocalBackEnd, Observer, RadiusAccounting, RadiusBackEnd,
+};
 use crate::config::{self, BackEndName, Config, Mtu};
 use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
@@ -156,9 +158,15 @@ fn authority(
 ) -> Result<Authority, ServeError> {
     let (answers, receiver) = aaa::answers(Arc::clone(bell));
     let mut back_ends: Vec<Box<dyn BackEnd>> = Vec::new();
-    for (name, store) in stores {
-        let back_end = LocalBackEnd::start(name.as_str(), store, answers.clone())?;
-        back_ends.push(Box::new(back_end));
+    let mut stores = stores.into_iter().peekable();
+    for name in config.back_ends() {
+        // Stores come in the same order.
+        if let Some((_, store)) = stores.next_if(|(store, _)| *store == name) {
+            let back_end = LocalBackEnd::start(name.as_str(), store, answers.clone())?;
+            back_ends.push(Box::new(back_end));
+        } else if let (BackEndName::Radius, Some(radius)) = (name, &config.radius) {
+            back_ends.push(Box::new(RadiusBackEnd::start(radius, answers.clone())?));
+        }
     }
     let unreachable = config.authentication.on_unreachable;
     Ok(Authority::new(back_ends, unreachable, receiver))

@@ -1,5 +1,5 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::aaa::accounting::SpoolError;
 use crate::config::SecretError;
@@ -10,6 +10,14 @@ pub enum RadiusError {
     /// A secret that is shared with a server or client.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The address to send from is not this host's.
+    #[error("radius.source_address {address} cannot be used: {source}")]
+    Source {
+        /// The address.
+        address: IpAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The directory for accounting records.
     #[error(transparent)]
     Spool(#[from] SpoolError),

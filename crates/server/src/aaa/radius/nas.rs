@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use adit_radius::attribute::{self, AttributeError, AttributeList};
+
 use crate::config::Radius;
 
 /// What names this server (the Network Access Server of RFC 2865) in requests.
@@ -21,6 +23,15 @@ impl Nas {
             identifier: configured.unwrap_or_else(host_name),
             address: config.nas_ip_address,
         }
+    }
+
+    /// Says who sends a request.
+    pub(super) fn identify(&self, list: &mut AttributeList) -> Result<(), AttributeError> {
+        list.text(attribute::NAS_IDENTIFIER, &self.identifier)?;
+        if let Some(address) = self.address {
+            list.ipv4(attribute::NAS_IP_ADDRESS, address)?;
+        }
+        Ok(())
     }
 }
 
