@@ -51,6 +51,28 @@ pub struct CallCounters {
     pub rate_limited: u64,
 }
 
+impl CallCounters {
+    /// Counts what another call has counted as well.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, count) in [
+            (&mut self.received_packets, other.received_packets),
+            (&mut self.received_octets, other.received_octets),
+            (&mut self.sent_packets, other.sent_packets),
+            (&mut self.sent_octets, other.sent_octets),
+            (&mut self.malformed, other.malformed),
+            (&mut self.unexpected, other.unexpected),
+            (&mut self.clear_text, other.clear_text),
+            (&mut self.undecryptable, other.undecryptable),
+            (&mut self.foreign_source, other.foreign_source),
+            (&mut self.too_big, other.too_big),
+            (&mut self.not_up, other.not_up),
+            (&mut self.rate_limited, other.rate_limited),
+        ] {
+            *sum += count;
+        }
+    }
+}
+
 /// One call: its GRE session, its PPP link and what passes through them.
 pub(crate) struct Call {
     pub(crate) key: CallKey,

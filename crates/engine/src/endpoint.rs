@@ -19,7 +19,7 @@ use crate::burst::Burst;
 use crate::call::{Call, DataPolicy};
 use crate::config::{Dial, EndpointConfig};
 use crate::connection::{Connection, Purpose};
-use crate::event::{Answer, CallKey, CallReport, ConnectionId, Output, Path};
+use crate::event::{Answer, CallKey, CallReport, ConnectionId, Output, Path, Totals};
 use crate::opening::{Ciphers, Opening};
 use crate::rate::{Buckets, RateLimits};
 use crate::router::{Destination, Router};
@@ -73,6 +73,8 @@ pub struct Endpoint {
     next_generation: u32,
     shutting_down: bool,
     router: Router,
+    /// What the calls that are over came to.
+    finished: Totals,
     timers: Timers<Owner>,
     outputs: VecDeque<Output>,
     /// Calls that have received packets since their timers were looked at.
@@ -109,6 +111,7 @@ impl Endpoint {
             next_generation,
             shutting_down: false,
             router: Router::default(),
+            finished: Totals::default(),
             timers: Timers::new(),
             outputs: VecDeque::new(),
             moved: Vec::new(),
@@ -395,6 +398,19 @@ impl Endpoint {
             .get(&key.call_id)
             .filter(|call| call.key == key)
             .map(|call| call.report())
+    }
+
+    /// What all calls came to, those that are over among them. It looks at each call.
+    pub fn totals(&self) -> Totals {
+        let mut totals = self.finished;
+        for call in self.calls.values() {
+            totals.add(&Totals {
+                session: *call.session.stats(),
+                packets: call.counters,
+                resets: call.link.resets(),
+            });
+        }
+        totals
     }
 
     /// How many calls are up.

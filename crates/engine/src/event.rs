@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use adit_ppp::auth::{Credentials, Ticket, Verdict};
-use adit_ppp::link::Summary;
+use adit_ppp::link::{Resets, Summary};
 use adit_ppp::{Ipv4Network, Ipv6Network, link};
 use adit_pptp::CallDownReason;
 use adit_pptp::control_connection::{self, PeerInformation};
@@ -177,6 +177,37 @@ pub struct CallReport {
     pub session: Stats,
     /// Of the inner packets.
     pub packets: CallCounters,
+}
+
+/// What all calls of an endpoint came to, those that are over among them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Totals {
+    /// Of the GRE sessions.
+    pub session: Stats,
+    /// Of the inner packets.
+    pub packets: CallCounters,
+    /// Of stateful encryption.
+    pub resets: Resets,
+}
+
+impl Totals {
+    /// Counts what others have counted as well.
+    pub fn add(&mut self, other: &Self) {
+        self.session.add(&other.session);
+        self.packets.add(&other.packets);
+        self.resets.sent += other.resets.sent;
+        self.resets.received += other.resets.received;
+    }
+}
+
+impl From<&CallReport> for Totals {
+    fn from(report: &CallReport) -> Self {
+        Self {
+            session: report.session,
+            packets: report.packets,
+            resets: report.link.resets,
+        }
+    }
 }
 
 /// The answer to [`Event::Authenticate`].

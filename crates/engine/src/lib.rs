@@ -37,7 +37,7 @@ pub use call::CallCounters;
 pub use config::{Dial, EndpointConfig, SourceCheck};
 pub use endpoint::{Endpoint, Incoming, Sink};
 pub use event::{
-    Answer, CallEnd, CallKey, CallReport, ConnectionId, Event, Output, Path, SessionIds,
+    Answer, CallEnd, CallKey, CallReport, ConnectionId, Event, Output, Path, SessionIds, Totals,
 };
 pub use networks::Networks;
 pub use rate::{RateLimit, RateLimits};

@@ -13,6 +13,7 @@ mod events;
 mod firewall;
 mod hooks;
 mod log;
+mod metrics;
 mod policy;
 mod pools;
 mod radius;
@@ -31,6 +32,7 @@ pub use events::Events;
 pub use firewall::Firewall;
 pub use hooks::Hooks;
 pub use log::{Log, LogFormat, LogTarget};
+pub use metrics::Metrics;
 pub use policy::UserPolicy;
 pub use pools::{AddressRange, DEFAULT_POOL, Ipv6Pool, NoSuchRange, Pool};
 pub use radius::{

@@ -15,6 +15,7 @@ mod events;
 mod hooks;
 mod host;
 pub mod log_control;
+mod metrics;
 pub mod pool;
 mod server;
 mod sessions;

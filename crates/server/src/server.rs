@@ -15,6 +15,7 @@ use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
 use crate::host::Host;
 use crate::log_control::LogControl;
+use crate::metrics::{Counted, Listener};
 use crate::sessions::{ServerFacts, Sessions};
 use crate::worker::Crew;
 use crate::worker::message::Command;
@@ -30,6 +31,7 @@ mod listeners;
 mod logins;
 mod reach;
 mod refusals;
+mod scrape;
 mod start;
 #[allow(dead_code)]
 mod terms;
@@ -41,6 +43,7 @@ pub use error::ServeError;
 use leases::Leases;
 use listeners::Listeners;
 use refusals::Refusals;
+use scrape::Gathering;
 pub(crate) use terms::Terms;
 use throttle::Throttle;
 
@@ -72,6 +75,9 @@ pub struct Server {
     host: Option<Host>,
     authority: Authority,
     observers: Vec<Box<dyn Observer>>,
+    counted: Counted,
+    metrics: Listener,
+    gathering: Gathering,
     /// Between two tellings of how a session goes, where nothing else is said.
     interim: Option<Duration>,
     names: SessionIds,
@@ -188,6 +194,7 @@ impl Server {
         if self.backlog.notices {
             self.take_answers();
             self.take_queries();
+            self.take_scrapes(now);
             self.backlog.notices = self.hear(now)?;
         }
         self.look_after(now);

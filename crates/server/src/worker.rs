@@ -20,7 +20,7 @@ use mio::{Events, Poll, Token};
 
 pub(crate) use crew::Crew;
 use front::Front;
-use message::{Command, Notice, Report};
+use message::{Command, Notice, Report, WorkerTotals};
 use strays::Exchange;
 
 use crate::control_socket::Drops;
@@ -270,6 +270,7 @@ impl Worker {
             Command::Elsewhere(change) => self.exchange.change(change),
             Command::Report { number, calls } => self.report(number, calls),
             Command::Look(calls) => self.front.say(Notice::Seen(self.reports(calls))),
+            Command::Totals(asked) => self.totals(asked),
             Command::Limit { call, limits } => self.endpoint.limit(now, call, limits),
             Command::ShutDown => self.endpoint.shut_down(now),
             Command::StopAll => self.endpoint.stop_all(now),
@@ -284,25 +285,38 @@ impl Worker {
 
     fn report(&mut self, number: u64, calls: Vec<CallKey>) {
         let calls = self.reports(calls);
+        self.front.say(Notice::Report(Report {
+            number,
+            calls,
+            drops: self.drops(),
+            strays: self.exchange.counts(),
+        }));
+    }
+
+    fn totals(&mut self, asked: Instant) {
+        self.front.say(Notice::Totals(Box::new(WorkerTotals {
+            asked,
+            totals: self.endpoint.totals(),
+            drops: self.drops(),
+            strays: self.exchange.counts(),
+        })));
+    }
+
+    /// Packets that came to no session.
+    fn drops(&self) -> Drops {
         let Dropped {
             undelivered,
             unrouted,
             malformed,
         } = self.packets.dropped();
-        let drops = Drops {
+        Drops {
             overflown: self.packets.gre().receive_drops().unwrap_or_default(),
             unknown_calls: self.endpoint.unknown_calls(),
             foreign: self.endpoint.foreign_packets(),
             undelivered,
             unrouted,
             malformed,
-        };
-        self.front.say(Notice::Report(Report {
-            number,
-            calls,
-            drops,
-            strays: self.exchange.counts(),
-        }));
+        }
     }
 }
 

@@ -37,6 +37,8 @@ mod login;
 #[cfg(test)]
 mod many;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod program;

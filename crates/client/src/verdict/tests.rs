@@ -1,6 +1,6 @@
 use adit_engine::CallCounters;
 use adit_net::gre::PathErrorCause;
-use adit_ppp::link::{CloseReason, Farewell, NoEncryption, Summary};
+use adit_ppp::link::{CloseReason, Farewell, NoEncryption, Resets, Summary};
 use adit_pptp::control_connection::CloseReason as Closed;
 use adit_pptp::session::Stats;
 use adit_wire::control::{CauseCode, DisconnectResult, OutgoingCallResult, StopReason};
@@ -10,6 +10,7 @@ use super::*;
 fn report(received_packets: u64) -> Box<CallReport> {
     Box::new(CallReport {
         link: Summary {
+            resets: Resets::default(),
             peer_authentication: None,
             our_authentication: None,
             peer_name: Vec::new(),

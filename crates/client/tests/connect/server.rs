@@ -232,6 +232,7 @@ impl Server {
                         })),
                     };
                     let answer = Answer {
+                        networks: Vec::new(),
                         verdict,
                         router: None,
                     };

@@ -14,7 +14,7 @@ use crate::advertise::Advertiser;
 use crate::call::{Call, CallCounters};
 use crate::config::Dial;
 use crate::connection::{Connection, Purpose};
-use crate::event::{CallEnd, CallKey, ConnectionId, Event, Output, Path, SessionIds};
+use crate::event::{CallEnd, CallKey, ConnectionId, Event, Output, Path, SessionIds, Totals};
 use crate::timers::Armed;
 
 use super::{Endpoint, OUTER_OVERHEAD, Owner, PPP_HEADER};
@@ -265,6 +265,7 @@ impl Endpoint {
     /// Reports the end of a call that is out of the table.
     fn bury(&mut self, mut call: Call, why: CallDownReason) {
         let report = Box::new(call.report());
+        self.finished.add(&Totals::from(&*report));
         self.timers.disarm(Owner::Call(call.key), &mut call.armed);
         // Who has already begun to take leave knows more than the control connection does.
         let leaving = call.link.closing().cloned().map(CallEnd::Link);

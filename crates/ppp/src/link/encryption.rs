@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use adit_crypto::mppe_keys::SessionStartKeys;
 
+use super::Resets;
 use crate::ccp::{Cipher, EncryptionPolicy, MppeConfig};
 use crate::mppe::{Mode, Receiver, ReceiverConfig, Sender};
 
@@ -23,6 +24,7 @@ pub(super) struct Encryption {
     reset_sent: Option<Instant>,
     flushed: Option<Instant>,
     reset_acks: bool,
+    resets: Resets,
 }
 
 impl Encryption {
@@ -38,6 +40,7 @@ impl Encryption {
             reset_sent: None,
             flushed: None,
             reset_acks: true,
+            resets: Resets::default(),
         }
     }
 
@@ -124,11 +127,17 @@ impl Encryption {
             .is_some_and(|(send, _)| send.mode == Mode::Stateful);
         if stateful && passed(self.flushed, now) {
             self.flushed = Some(now);
+            self.resets.received += 1;
             if let Some(sender) = &mut self.sender {
                 sender.flush();
             }
         }
         stateful && self.reset_acks
+    }
+
+    /// Reset-Requests so far.
+    pub(super) fn resets(&self) -> Resets {
+        self.resets
     }
 
     /// The peer has rejected a Reset-Ack.
@@ -145,6 +154,7 @@ impl Encryption {
         let wanted = asked && passed(self.reset_sent, now);
         if wanted {
             self.reset_sent = Some(now);
+            self.resets.sent += 1;
         }
         wanted
     }

@@ -86,6 +86,17 @@ pub struct Summary {
     pub encryption: Option<(Cipher, Cipher)>,
     /// The largest network-layer packet that can be sent, in octets.
     pub mtu: u16,
+    /// Reset-Requests of MPPE (RFC 3078 §8.2) that we and the peer have sent.
+    pub resets: Resets,
+}
+
+/// Reset-Requests of MPPE: a packet was lost that stateful encryption cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resets {
+    /// To the peer.
+    pub sent: u64,
+    /// From the peer, those within the permitted rate.
+    pub received: u64,
 }
 
 /// One end of one PPP link.
@@ -267,7 +278,13 @@ impl Link {
                 .unwrap_or_default(),
             encryption: self.encryption.ciphers(),
             mtu: self.mtu(),
+            resets: self.resets(),
         }
+    }
+
+    /// Reset-Requests so far.
+    pub fn resets(&self) -> Resets {
+        self.encryption.resets()
     }
 
     /// The largest network-layer packet that can be sent, in octets: what the peer receives and

@@ -237,6 +237,24 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
+    /// The cause as machines know it; these names stay as they are.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::UserRequest => "user-request",
+            Self::LostCarrier => "lost-carrier",
+            Self::IdleTimeout => "idle-timeout",
+            Self::SessionTimeout => "session-timeout",
+            Self::Expired => "expired",
+            Self::Volume => "volume",
+            Self::AdminReset => "admin-reset",
+            Self::Replaced => "replaced",
+            Self::NasReboot => "server-stops",
+            Self::ServiceUnavailable => "service-unavailable",
+            Self::NasError => "protocol-error",
+            Self::Refused => "refused",
+        }
+    }
+
     /// What the end of a call means where the server has not brought it about.
     pub(crate) fn of(end: &CallEnd) -> Self {
         match end {

@@ -11,6 +11,7 @@ use super::events::Events;
 use super::firewall::Firewall;
 use super::hooks::Hooks;
 use super::log::Log;
+use super::metrics::Metrics;
 use super::policy::UserPolicy;
 use super::types::{
     AuthMethod, Authentication, Config, Encryption, EncryptionPolicy, Gre, Limits, MppeMode,
@@ -33,6 +34,7 @@ impl Default for Config {
             policy: UserPolicy::default(),
             radius: None,
             events: Events::default(),
+            metrics: Metrics::default(),
             encryption: Encryption::default(),
             ppp: Ppp::default(),
             pptp: Pptp::default(),

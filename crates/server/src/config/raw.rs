@@ -14,6 +14,7 @@ use super::events::RawEvents;
 use super::firewall::RawFirewall;
 use super::hooks::RawHooks;
 use super::log::RawLog;
+use super::metrics::RawMetrics;
 use super::policy::RawPolicy;
 use super::pools::{Ipv6Pool, Pool};
 use super::radius::{Radius, RawRadius};
@@ -41,6 +42,8 @@ pub(super) struct Raw {
     radius: Option<RawRadius>,
     #[serde(default)]
     events: RawEvents,
+    #[serde(default)]
+    metrics: RawMetrics,
     #[serde(default)]
     encryption: RawEncryption,
     #[serde(default)]
@@ -181,6 +184,7 @@ impl Raw {
         self.authentication.apply(&mut config.authentication);
         self.policy.apply(&mut config.policy);
         self.events.apply(&mut config.events);
+        self.metrics.apply(&mut config.metrics);
         self.encryption.apply(&mut config.encryption);
         self.ppp.apply(&mut config.ppp);
         self.pptp.apply(&mut config.pptp);

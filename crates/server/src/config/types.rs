@@ -12,6 +12,7 @@ use super::events::Events;
 use super::firewall::Firewall;
 use super::hooks::Hooks;
 use super::log::Log;
+use super::metrics::Metrics;
 use super::policy::UserPolicy;
 use super::pools::{Ipv6Pool, Pool};
 use super::radius::Radius;
@@ -39,6 +40,8 @@ pub struct Config {
     pub radius: Option<Radius>,
     /// Where events are written for machines.
     pub events: Events,
+    /// Where metrics are to be had.
+    pub metrics: Metrics,
     /// MPPE (RFC 3078).
     pub encryption: Encryption,
     /// The PPP links (RFC 1661).

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::aaa::Happening;
-use crate::aaa::facts::{Cause, Ending, Facts};
+use crate::aaa::facts::{Ending, Facts};
 use crate::control_socket::Traffic;
 use crate::users::show_moment;
 
@@ -69,28 +69,10 @@ fn traffic(facts: &Facts) -> Value {
 
 fn end(ending: &Ending) -> Value {
     json!({
-        "cause": cause(ending.cause), "reason": ending.why,
+        "cause": ending.cause.name(), "reason": ending.why,
         "ras_error": ending.ras_error.map(|error| error.code),
         "ras_meaning": ending.ras_error.map(|error| error.meaning()),
     })
-}
-
-/// A cause as machines know it.
-const fn cause(cause: Cause) -> &'static str {
-    match cause {
-        Cause::UserRequest => "user-request",
-        Cause::LostCarrier => "lost-carrier",
-        Cause::IdleTimeout => "idle-timeout",
-        Cause::SessionTimeout => "session-timeout",
-        Cause::Expired => "expired",
-        Cause::Volume => "volume",
-        Cause::AdminReset => "admin-reset",
-        Cause::Replaced => "replaced",
-        Cause::NasReboot => "server-stops",
-        Cause::ServiceUnavailable => "service-unavailable",
-        Cause::NasError => "protocol-error",
-        Cause::Refused => "refused",
-    }
 }
 
 /// Both objects in one, without what is null.

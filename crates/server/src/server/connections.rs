@@ -46,6 +46,11 @@ impl Connections {
         self.by_id.len()
     }
 
+    /// Those that have had no call.
+    pub(super) fn half_open(&self) -> usize {
+        self.half_open
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }

@@ -8,6 +8,7 @@ use crate::config::Listen;
 use crate::control_socket::BindError;
 use crate::events::EventsError;
 use crate::host::SetupError;
+use crate::metrics::MetricsError;
 use crate::users::StoreError;
 
 /// Why the server cannot start or go on.
@@ -45,6 +46,9 @@ pub enum ServeError {
     /// The file for events cannot be written.
     #[error(transparent)]
     Events(#[from] EventsError),
+    /// No listener for metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// Anything else that the system refused.
     #[error("the system refused what the server needs: {0}")]
     System(#[from] io::Error),

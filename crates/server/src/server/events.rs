@@ -45,6 +45,7 @@ impl Server {
                     }
                 }
                 Notice::Report(report) => self.on_report(worker, report),
+                Notice::Totals(totals) => self.on_totals(now, worker, *totals),
                 Notice::Seen(reports) => self.on_seen(now, reports),
                 Notice::Ended(problem) => return Err(ServeError::Worker(problem)),
             }
@@ -233,6 +234,7 @@ impl Server {
 
     /// Tells all who follow what happens.
     pub(super) fn tell(&mut self, happening: &Happening) {
+        self.counted.count(happening);
         for observer in &mut self.observers {
             observer.observe(happening);
         }

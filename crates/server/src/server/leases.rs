@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::aaa::Profile;
 use crate::config::Config;
-use crate::pool::{Ask, Lease, LeaseError, Pools, RouteChange, RouteKeeper};
+use crate::pool::{Ask, Lease, LeaseError, PoolUsage, Pools, RouteChange, RouteKeeper};
 use crate::sessions::{Held, ServerFacts};
 
 /// The pools and what every client is told beside its address.
@@ -66,6 +66,11 @@ impl Leases {
         });
         self.route();
         lease
+    }
+
+    /// How full the pools are.
+    pub(super) fn usage(&self) -> Vec<PoolUsage> {
+        self.pools.usage()
     }
 
     /// What is the same for all sessions.

@@ -15,7 +15,7 @@ use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::{
-    BELL, Backlog, Connections, Ending, Inquiries, Leases, Listeners, Refusals, SIGNALS,
+    BELL, Backlog, Connections, Ending, Gathering, Inquiries, Leases, Listeners, Refusals, SIGNALS,
     ServeError, Server, Throttle, unix_time,
 };
 use crate::aaa::facts::SessionIds;
@@ -29,6 +29,7 @@ use crate::events::Events;
 use crate::hooks::Hooks;
 use crate::host::Host;
 use crate::log_control::LogControl;
+use crate::metrics::{Counted, Listener};
 use crate::pool::RouteKeeper;
 use crate::sessions::Sessions;
 use crate::settings::ETHERNET;
@@ -84,6 +85,7 @@ impl Server {
         });
         let crew = Crew::start(tools.collect::<Result<_, _>>()?, &bell)?;
         let authority = authority(&config, stores, &bell)?;
+        let metrics = Listener::start(&config.metrics.listen, &bell)?;
         let observers = observers(&config, &interface)?;
         Ok(Self {
             interface,
@@ -96,6 +98,9 @@ impl Server {
             authority,
             interim: observers.iter().filter_map(|it| it.interim()).min(),
             observers,
+            counted: Counted::default(),
+            metrics,
+            gathering: Gathering::default(),
             names: SessionIds::new(&SystemEntropy),
             facts: leases.facts(),
             control_socket,

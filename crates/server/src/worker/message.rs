@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::SocketAddrV4;
+use std::time::Instant;
 
-use adit_engine::{Answer, CallKey, CallReport, ConnectionId, Event, RateLimits};
+use adit_engine::{Answer, CallKey, CallReport, ConnectionId, Event, RateLimits, Totals};
 use adit_net::gre::PathError;
 use adit_ppp::auth::Ticket;
 use mio::net::TcpStream;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Report { number: u64, calls: Vec<CallKey> },
     /// Tell how these calls do, with [`Notice::Seen`].
     Look(Vec<CallKey>),
+    /// Tell what all calls came to, with [`Notice::Totals`]; asked for at this moment.
+    Totals(Instant),
     /// Limit a call's rate from now on.
     Limit { call: CallKey, limits: RateLimits },
     /// Take leave of all peers in order.
@@ -55,6 +58,8 @@ pub(crate) enum Notice {
     PathError(PathError),
     /// To [`Command::Report`].
     Report(Report),
+    /// To [`Command::Totals`].
+    Totals(Box<WorkerTotals>),
     /// To [`Command::Look`]: those of the calls that there still are.
     Seen(Vec<(CallKey, CallReport)>),
     /// The worker has ended: for this reason, or by a panic.
@@ -68,6 +73,16 @@ pub(crate) struct Report {
     pub(crate) number: u64,
     /// Those of the calls that there still are.
     pub(crate) calls: Vec<(CallKey, CallReport)>,
+    pub(crate) drops: Drops,
+    pub(crate) strays: StrayCounts,
+}
+
+/// What a worker has done since its start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerTotals {
+    /// When it was asked.
+    pub(crate) asked: Instant,
+    pub(crate) totals: Totals,
     pub(crate) drops: Drops,
     pub(crate) strays: StrayCounts,
 }
