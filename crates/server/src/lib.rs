@@ -18,6 +18,7 @@ pub mod log_control;
 mod metrics;
 pub mod pool;
 mod server;
+mod service;
 mod sessions;
 mod settings;
 pub mod users;

@@ -16,6 +16,7 @@ use crate::doorbell::Doorbell;
 use crate::host::Host;
 use crate::log_control::LogControl;
 use crate::metrics::{Counted, Listener};
+use crate::service::Service;
 use crate::sessions::{ServerFacts, Sessions};
 use crate::worker::Crew;
 use crate::worker::message::Command;
@@ -93,6 +94,7 @@ pub struct Server {
     strangers: Throttle,
     refusals: Refusals,
     log: Arc<dyn LogControl>,
+    service: Service,
 }
 
 /// What is to be gone on with. Readiness is reported once, so what is left when a turn is over must
@@ -159,6 +161,7 @@ impl Server {
     /// The system refused to wait for events, or a worker has failed, which ends everything.
     pub fn run(mut self) -> Result<(), ServeError> {
         let mut events = Events::with_capacity(1024);
+        self.service.ready();
         while !self.is_finished() {
             let wait = self.wait();
             match self.poll.poll(&mut events, wait) {
@@ -199,6 +202,9 @@ impl Server {
         }
         self.look_after(now);
         self.end_farewell(now);
+        if self.service.turn(now, self.sessions.len()) {
+            self.crew.tell_all(|| Command::Beat);
+        }
         self.crew.ring();
         Ok(())
     }
@@ -209,7 +215,8 @@ impl Server {
         }
         let now = Instant::now();
         let look = self.sessions.next_look();
-        [self.ending.deadline(), self.backlog.accept_again, look]
+        let (ending, again) = (self.ending.deadline(), self.backlog.accept_again);
+        [ending, again, look, self.service.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -235,6 +242,7 @@ impl Server {
             self.crew.tell_all(|| Command::StopAll);
             return;
         }
+        self.service.stopping();
         tracing::info!("ending: {} sessions are told", self.sessions.len());
         self.ending = Ending::HangingUp(now + FAREWELL);
         self.listeners.clear();

@@ -272,6 +272,7 @@ impl Worker {
             Command::Look(calls) => self.front.say(Notice::Seen(self.reports(calls))),
             Command::Totals(asked) => self.totals(asked),
             Command::Limit { call, limits } => self.endpoint.limit(now, call, limits),
+            Command::Beat => self.front.say(Notice::Beat),
             Command::ShutDown => self.endpoint.shut_down(now),
             Command::StopAll => self.endpoint.stop_all(now),
         }

@@ -146,7 +146,7 @@ fn run_again(test: &str) {
 }
 
 /// Says in a line of its own, past the capture of test output, that a test could not run.
-fn skipped(test: &str, reason: &dyn Display) {
+pub(crate) fn skipped(test: &str, reason: &dyn Display) {
     let line = format!("\nSKIPPED: {test}: {reason}\n");
     stderr().write_all(line.as_bytes()).unwrap();
 }

@@ -49,6 +49,8 @@ mod rogue_radius;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod sizes;
 #[cfg(test)]
 mod start;

@@ -44,6 +44,7 @@ impl Server {
                         tracing::warn!("{error}");
                     }
                 }
+                Notice::Beat => self.service.alive(worker),
                 Notice::Report(report) => self.on_report(worker, report),
                 Notice::Totals(totals) => self.on_totals(now, worker, *totals),
                 Notice::Seen(reports) => self.on_seen(now, reports),

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use adit_engine::{Endpoint, EndpointConfig, Shard};
 use adit_io::{PacketIo, SourceAddress, SystemEntropy};
@@ -31,6 +32,7 @@ use crate::host::Host;
 use crate::log_control::LogControl;
 use crate::metrics::{Counted, Listener};
 use crate::pool::RouteKeeper;
+use crate::service::Service;
 use crate::sessions::Sessions;
 use crate::settings::ETHERNET;
 use crate::users::{StoreError, UserStore};
@@ -114,6 +116,7 @@ impl Server {
             strangers: Throttle::default(),
             refusals: Refusals::default(),
             log,
+            service: Service::from_environment(Instant::now(), workers.into()),
             config,
         })
     }

@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Totals(Instant),
     /// Limit a call's rate from now on.
     Limit { call: CallKey, limits: RateLimits },
+    /// Give a sign of life.
+    Beat,
     /// Take leave of all peers in order.
     ShutDown,
     /// Stop all control connections.
@@ -56,6 +58,8 @@ pub(crate) enum Notice {
     Closed(ConnectionId, Option<io::Error>),
     /// GRE packets do not reach a peer.
     PathError(PathError),
+    /// To [`Command::Beat`].
+    Beat,
     /// To [`Command::Report`].
     Report(Report),
     /// To [`Command::Totals`].
