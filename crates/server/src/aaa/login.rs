@@ -6,6 +6,7 @@ use std::net::SocketAddrV4;
 use adit_engine::CallKey;
 use adit_ppp::auth::{Credentials, Proven, Refusal, Ticket};
 
+use super::radius::SharedStatistics;
 use super::{Profile, SessionId};
 
 /// A peer that wants to log in. It travels to the back ends and comes back with what they found.
@@ -95,4 +96,9 @@ pub(crate) trait BackEnd: Send {
     /// # Errors
     /// Gives the login back where too many wait already.
     fn ask(&self, login: Box<Login>) -> Result<(), Box<Login>>;
+
+    /// How the RADIUS servers that it asks do, where it asks such.
+    fn radius(&self) -> Option<SharedStatistics> {
+        None
+    }
 }

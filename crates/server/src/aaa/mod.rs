@@ -15,10 +15,12 @@ mod login;
 mod profile;
 mod radius;
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, PoisonError};
 
 use adit_ppp::auth::Refusal;
+use adit_radius::client::ServerStatistics;
+use radius::SharedStatistics;
 
 pub use accounting::SpoolError;
 pub(crate) use facts::{Happening, Observer, Refusing, SessionId};
@@ -83,6 +85,16 @@ impl Authority {
             unreachable,
             answers,
         }
+    }
+
+    /// How RADIUS servers do that are asked about logins.
+    pub(crate) fn radius(&self) -> Vec<ServerStatistics> {
+        let shared = self.back_ends.iter().filter_map(|it| it.radius());
+        let read = |it: SharedStatistics| {
+            let servers = it.lock().unwrap_or_else(PoisonError::into_inner);
+            servers.clone()
+        };
+        shared.flat_map(read).collect()
     }
 
     /// Has a login judged. What is decided at once comes back.

@@ -10,6 +10,8 @@ mod text;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use adit_radius::client::ServerStatistics;
+
 pub(crate) use count::Counted;
 pub(crate) use http::Listener;
 pub(crate) use http::MetricsError;
@@ -44,6 +46,8 @@ pub(crate) struct Snapshot {
     /// What has happened since the start.
     pub(crate) counted: Counted,
     pub(crate) pools: Vec<PoolUsage>,
+    /// RADIUS servers that are asked about logins.
+    pub(crate) radius: Vec<ServerStatistics>,
     /// Of each worker: what it has done, and how long it took to answer.
     pub(crate) workers: Vec<(WorkerTotals, Duration)>,
     /// Start of the server in seconds since 1970.

@@ -1,11 +1,14 @@
 //! The names of the metrics. They stay as they are: dashboards and alerts know them.
 
 use std::fmt;
+use std::time::Duration;
 
 use adit_engine::Totals;
+use adit_radius::client::{LATENCY_BOUNDS, Latency, ServerStatistics};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode as encode_registry;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
@@ -30,6 +33,7 @@ impl Collector for Snapshot {
         self.encode_sessions(&mut sheet)?;
         self.encode_packets(&mut sheet)?;
         self.encode_pools(&mut sheet)?;
+        self.encode_radius(&mut sheet)?;
         self.encode_workers(&mut sheet)
     }
 }
@@ -198,6 +202,48 @@ impl Snapshot {
         )
     }
 
+    fn encode_radius(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let name = |it: &ServerStatistics| it.address.map(|it| it.to_string()).unwrap_or_default();
+        let names: Vec<String> = self.radius.iter().map(name).collect();
+        let servers = || names.iter().zip(&self.radius);
+        let each = |value: fn(&ServerStatistics) -> u64| {
+            servers().map(move |(name, it)| ([("server", name.as_str())], value(it)))
+        };
+        let requests = each(|it| it.requests);
+        sheet.counter("radius_requests", "RADIUS requests, each once.", requests)?;
+        let again = each(|it| it.retransmissions);
+        sheet.counter(
+            "radius_retransmissions",
+            "Further tries of requests.",
+            again,
+        )?;
+        let timeouts = each(|it| it.timeouts);
+        sheet.counter("radius_timeouts", "Requests without any reply.", timeouts)?;
+        let fail_overs = each(|it| it.fail_overs);
+        sheet.counter(
+            "radius_fail_overs",
+            "Requests that went on to another server.",
+            fail_overs,
+        )?;
+        let bad = each(|it| it.bad);
+        sheet.counter("radius_bad_replies", "Replies that do not verify.", bad)?;
+        let dead = each(|it| it.is_dead.into());
+        sheet.gauge(
+            "radius_server_dead",
+            "Whether a server is passed over now.",
+            dead,
+        )?;
+        let latency = servers().map(|(name, it)| {
+            let latency = Distribution::from(&it.latency);
+            ([("server", name.as_str())], latency)
+        });
+        sheet.family(
+            "radius_latency_seconds",
+            "Time until a good reply.",
+            latency,
+        )
+    }
+
     fn encode_workers(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         let names: Vec<String> = (0..self.workers.len()).map(|it| it.to_string()).collect();
         let sessions = names.iter().zip(&self.sessions);
@@ -214,6 +260,36 @@ impl Snapshot {
 }
 
 const NONE: [(&str, &str); 0] = [];
+
+/// A histogram that is finished.
+struct Distribution {
+    sum: f64,
+    count: u64,
+    /// Upper bounds, each with what lies between it and the one before.
+    classes: Vec<(f64, u64)>,
+}
+
+impl From<&Latency> for Distribution {
+    fn from(latency: &Latency) -> Self {
+        let bounds = LATENCY_BOUNDS.iter().map(Duration::as_secs_f64);
+        let bounds = bounds.chain([f64::MAX]);
+        Self {
+            sum: latency.total.as_secs_f64(),
+            count: latency.count(),
+            classes: bounds.zip(latency.classes).collect(),
+        }
+    }
+}
+
+impl EncodeMetric for Distribution {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_histogram::<NoLabelSet>(self.sum, self.count, &self.classes, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
+}
 
 /// Where metrics are written.
 struct Sheet<'a> {

@@ -59,6 +59,7 @@ impl Server {
             refused_connections: self.refusals.iter().collect(),
             counted: self.counted.clone(),
             pools: self.leases.usage(),
+            radius: self.authority.radius(),
             workers,
             started: self.started,
         }

@@ -34,7 +34,6 @@ pub(crate) type SharedStatistics = Arc<Mutex<Vec<ServerStatistics>>>;
 pub(crate) struct RadiusBackEnd {
     questions: Option<SyncSender<Box<Login>>>,
     bell: Arc<Doorbell>,
-    #[allow(dead_code, reason = "metrics are about to read it")]
     statistics: SharedStatistics,
     thread: Option<JoinHandle<()>>,
 }
@@ -82,17 +81,15 @@ impl RadiusBackEnd {
             thread: Some(thread),
         })
     }
-
-    /// What came of each server so far.
-    #[allow(dead_code, reason = "metrics are about to read it")]
-    pub(crate) fn statistics(&self) -> SharedStatistics {
-        Arc::clone(&self.statistics)
-    }
 }
 
 impl BackEnd for RadiusBackEnd {
     fn name(&self) -> &'static str {
         BackEndName::Radius.as_str()
+    }
+
+    fn radius(&self) -> Option<SharedStatistics> {
+        Some(Arc::clone(&self.statistics))
     }
 
     fn ask(&self, login: Box<Login>) -> Result<(), Box<Login>> {

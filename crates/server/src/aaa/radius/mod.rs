@@ -15,5 +15,5 @@ mod request;
 mod verdict;
 
 pub(crate) use accountant::RadiusAccounting;
-pub(crate) use authentication::RadiusBackEnd;
+pub(crate) use authentication::{RadiusBackEnd, SharedStatistics};
 pub use error::RadiusError;
