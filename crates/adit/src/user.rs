@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use adit_crypto::nt::NtHash;
+use adit_server::config::{Config, Postgresql};
 use adit_server::users::{
     Account, Changes, Database, Field, GeneratedPassword, NewUser, Policy, StoreError, UserStore,
 };
+use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use crate::exit::{Code, Coded};
@@ -26,6 +29,7 @@ Examples:
   adit user set alice --unset address,rate-down
   adit user show alice
   adit user list --json
+  adit user --config /etc/adit/adit.toml add dave   in the database that a server's configuration names
 
 A running server sees changes at the next login.";
 
@@ -45,26 +49,54 @@ pub struct UserArgs {
 /// Where users and groups are kept.
 #[derive(Debug, Args)]
 pub struct DatabaseArgs {
-    /// The database.
+    /// The database of a server on this host.
     #[arg(
         long,
         global = true,
         value_name = "FILE",
-        default_value = "/var/lib/adit/users.db"
+        default_value = "/var/lib/adit/users.db",
+        conflicts_with = "config"
     )]
     pub database: PathBuf,
+
+    /// The server's configuration: take the database that it names, PostgreSQL before a file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 impl DatabaseArgs {
     /// Opens the database.
     pub(crate) fn open(&self) -> anyhow::Result<Database> {
-        Ok(Database::open(&self.database)?)
+        Ok(match self.place()? {
+            Place::Shared(settings) => Database::shared(settings),
+            Place::File(path) => Database::open(&path)?,
+        })
     }
 
-    /// Opens the database; a missing one is made.
+    /// Opens the database; a missing file is made.
     pub(crate) fn open_or_create(&self) -> anyhow::Result<Database> {
-        Ok(Database::open_or_create(&self.database)?)
+        Ok(match self.place()? {
+            Place::Shared(settings) => Database::shared(settings),
+            Place::File(path) => Database::open_or_create(&path)?,
+        })
     }
+
+    fn place(&self) -> anyhow::Result<Place> {
+        let Some(path) = &self.config else {
+            return Ok(Place::File(self.database.clone()));
+        };
+        let config = Config::load(path)?;
+        match (config.postgresql, config.users.database) {
+            (Some(settings), _) => Ok(Place::Shared(Arc::new(settings))),
+            (None, Some(path)) => Ok(Place::File(path)),
+            (None, None) => bail!("{} names no database of users", path.display()),
+        }
+    }
+}
+
+enum Place {
+    Shared(Arc<Postgresql>),
+    File(PathBuf),
 }
 
 /// What a user has beside a password.

@@ -16,6 +16,7 @@ mod log;
 mod metrics;
 mod policy;
 mod pools;
+mod postgresql;
 mod radius;
 mod raw;
 mod suggest;
@@ -35,6 +36,7 @@ pub use log::{Log, LogFormat, LogTarget};
 pub use metrics::Metrics;
 pub use policy::UserPolicy;
 pub use pools::{AddressRange, DEFAULT_POOL, Ipv6Pool, NoSuchRange, Pool};
+pub use postgresql::Postgresql;
 pub use radius::{
     DynamicAuthorization, DynamicClient, Radius, RadiusAccounting, RadiusServer, SecretError,
     SecretSource,

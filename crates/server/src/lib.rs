@@ -17,6 +17,7 @@ mod host;
 pub mod log_control;
 mod metrics;
 pub mod pool;
+mod postgresql;
 mod server;
 mod service;
 mod sessions;

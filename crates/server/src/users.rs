@@ -157,6 +157,44 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The database that several servers share does not answer.
+    #[error("{place} cannot be reached: {reason}")]
+    Unreachable {
+        /// The database.
+        place: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The database that several servers share refused a statement.
+    #[error("{place} failed: {reason}")]
+    Postgresql {
+        /// The database.
+        place: String,
+        /// What it said.
+        reason: String,
+    },
+    /// Two servers at one database have one name.
+    #[error(
+        "another server at the database has the name `{node}`; give each its own as `[postgresql] node`"
+    )]
+    NodeTaken {
+        /// The name.
+        node: String,
+    },
+    /// The host has no name that a server could have.
+    #[error("the name of this host cannot be read ({0}); name the server as `[postgresql] node`")]
+    NoHostName(io::Error),
+    /// The system gave no thread to wait for the database with.
+    #[error("no thread can be had for the database: {0}")]
+    Thread(io::Error),
+    /// Each address of a pool is a row in the database.
+    #[error(
+        "the pool has {count} addresses, and at most 1048576 can be leased in a database; make it smaller"
+    )]
+    PoolTooLarge {
+        /// How many it has.
+        count: u64,
+    },
     /// The database was written by a later version of this program.
     #[error("the user database {place} has version {found}, later than {known}; update adit")]
     TooNew {

@@ -41,6 +41,8 @@ mod metrics;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod postgresql;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod radius_login;

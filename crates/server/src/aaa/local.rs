@@ -10,7 +10,7 @@ use super::{Accepted, Answers, BackEnd, Finding, Login, Profile, Refused};
 use crate::users::{StoreError, User, UserStore};
 
 /// Logins that may wait: peers can ask faster than a store answers.
-const MAX_WAITING: usize = 1024;
+pub(super) const MAX_WAITING: usize = 1024;
 
 /// A store of users and its thread.
 #[derive(Debug)]

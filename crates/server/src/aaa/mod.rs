@@ -11,6 +11,7 @@ pub(crate) mod facts;
 mod local;
 #[allow(dead_code)]
 mod login;
+mod postgresql;
 #[allow(dead_code)]
 mod profile;
 mod radius;
@@ -26,6 +27,7 @@ pub use accounting::SpoolError;
 pub(crate) use facts::{Happening, Observer, Refusing, SessionId};
 pub(crate) use local::LocalBackEnd;
 pub(crate) use login::{Accepted, BackEnd, Finding, Login, Refused};
+pub(crate) use postgresql::PostgresqlBackEnd;
 pub(crate) use profile::Profile;
 pub use radius::RadiusError;
 pub(crate) use radius::{RadiusAccounting, RadiusBackEnd};

@@ -30,6 +30,9 @@ impl Config {
         self.network.check_servers()?;
         self.check_ipv6()?;
         self.check_pools()?;
+        if let Some(postgresql) = &self.postgresql {
+            postgresql.check()?;
+        }
         self.check_authentication()?;
         self.check_back_ends()?;
         self.policy.check()?;
@@ -256,7 +259,8 @@ impl Config {
                  or set encryption.policy",
             ));
         }
-        let hashes_only = self.back_ends() == [BackEndName::Database];
+        let holds_hashes = [BackEndName::Database, BackEndName::Postgresql];
+        let hashes_only = self.back_ends().iter().all(|it| holds_hashes.contains(it));
         if methods.contains(&AuthMethod::ChapMd5) && hashes_only {
             return Err(Problem::new(
                 KEY,

@@ -30,6 +30,7 @@ impl Default for Config {
             pools: Vec::new(),
             ipv6_pools: Vec::new(),
             users: Users::default(),
+            postgresql: None,
             authentication: Authentication::default(),
             policy: UserPolicy::default(),
             radius: None,

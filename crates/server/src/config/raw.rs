@@ -17,6 +17,7 @@ use super::log::RawLog;
 use super::metrics::RawMetrics;
 use super::policy::RawPolicy;
 use super::pools::{Ipv6Pool, Pool};
+use super::postgresql::RawPostgresql;
 use super::radius::{Radius, RawRadius};
 use super::types::{
     AuthMethod, Authentication, BackEndName, Config, Encryption, EncryptionPolicy, Gre, Limits,
@@ -35,6 +36,7 @@ pub(super) struct Raw {
     ipv6_pools: Option<Vec<Ipv6Pool>>,
     #[serde(default)]
     users: RawUsers,
+    postgresql: Option<RawPostgresql>,
     #[serde(default)]
     authentication: RawAuthentication,
     #[serde(default)]
@@ -174,7 +176,9 @@ impl Raw {
         set(&mut config.pools, self.pools);
         set(&mut config.ipv6_pools, self.ipv6_pools);
         config.radius = self.radius.map(RawRadius::into_radius).transpose()?;
-        let remote = config.radius.as_ref().is_some_and(Radius::authenticates);
+        config.postgresql = self.postgresql.map(Into::into);
+        let remote = config.postgresql.is_some()
+            || config.radius.as_ref().is_some_and(Radius::authenticates);
         match self.users.into_users()? {
             Some(users) => config.users = users,
             // Nobody has asked for a store on this host.

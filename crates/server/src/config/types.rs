@@ -7,6 +7,8 @@ use std::time::Duration;
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 
+use super::postgresql::Postgresql;
+
 use super::access::{Access, Listen};
 use super::events::Events;
 use super::firewall::Firewall;
@@ -32,6 +34,8 @@ pub struct Config {
     pub ipv6_pools: Vec<Ipv6Pool>,
     /// Where user names and secrets are kept.
     pub users: Users,
+    /// The database that several servers share, if any.
+    pub postgresql: Option<Postgresql>,
     /// How users prove who they are.
     pub authentication: Authentication,
     /// What holds for every user.
@@ -102,6 +106,7 @@ impl Config {
         let configured = [
             (BackEndName::Database, self.users.database.is_some()),
             (BackEndName::Secrets, self.users.secrets.is_some()),
+            (BackEndName::Postgresql, self.postgresql.is_some()),
             (
                 BackEndName::Radius,
                 self.radius.as_ref().is_some_and(Radius::authenticates),
@@ -172,6 +177,8 @@ pub enum BackEndName {
     Database,
     /// The file of `users.secrets`.
     Secrets,
+    /// The database of `postgresql.connection`.
+    Postgresql,
     /// The servers of `radius.servers`.
     Radius,
 }
@@ -182,6 +189,7 @@ impl BackEndName {
         match self {
             Self::Database => "database",
             Self::Secrets => "secrets",
+            Self::Postgresql => "postgresql",
             Self::Radius => "radius",
         }
     }

@@ -34,9 +34,10 @@ impl Config {
                  and both directions are encrypted with the same key.",
             );
         }
+        let holds_hashes = [BackEndName::Database, BackEndName::Postgresql];
         let short_keys = |s: &MppeStrength| *s != MppeStrength::Bits128;
         if methods.contains(&AuthMethod::MsChapV1)
-            && self.back_ends() == [BackEndName::Database]
+            && self.back_ends().iter().all(|it| holds_hashes.contains(it))
             && self.encryption.strengths.iter().any(short_keys)
         {
             warnings.push(

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::aaa::facts::SessionIds;
 use crate::aaa::{
-    self, Authority, BackEnd, LocalBackEnd, Observer, RadiusAccounting, RadiusBackEnd,
+    self, Authority, BackEnd, LocalBackEnd, Observer, PostgresqlBackEnd, RadiusAccounting,
+    RadiusBackEnd,
 };
 use crate::config::{self, BackEndName, Config, Mtu};
 use crate::control_socket::ControlSocket;
@@ -32,6 +33,7 @@ use crate::host::Host;
 use crate::log_control::LogControl;
 use crate::metrics::{Counted, Listener};
 use crate::pool::RouteKeeper;
+use crate::postgresql::{SessionRecorder, SessionTable};
 use crate::service::Service;
 use crate::sessions::Sessions;
 use crate::settings::ETHERNET;
@@ -133,6 +135,11 @@ fn observers(config: &Config, interface: &str) -> Result<Vec<Box<dyn Observer>>,
     {
         observers.push(Box::new(RadiusAccounting::start(radius, accounting)?));
     }
+    if let Some(settings) = &config.postgresql {
+        let table = SessionTable::new(Arc::new(settings.clone()))?;
+        let recorder = SessionRecorder::start(table, settings.lease)?;
+        observers.push(Box::new(recorder));
+    }
     Ok(observers)
 }
 
@@ -146,7 +153,7 @@ fn stores(config: &Config) -> Result<Stores, StoreError> {
         let store = match name {
             BackEndName::Database => users.database.as_deref().map(users::open_database),
             BackEndName::Secrets => users.secrets.as_ref().map(users::open_secrets),
-            BackEndName::Radius => None,
+            BackEndName::Postgresql | BackEndName::Radius => None,
         };
         if let Some(mut store) = store.transpose()? {
             for warning in store.warnings() {
@@ -174,6 +181,11 @@ fn authority(
             back_ends.push(Box::new(back_end));
         } else if let (BackEndName::Radius, Some(radius)) = (name, &config.radius) {
             back_ends.push(Box::new(RadiusBackEnd::start(radius, answers.clone())?));
+        } else if let (BackEndName::Postgresql, Some(settings)) = (name, &config.postgresql) {
+            let fallback = config.policy.fallback();
+            let settings = Arc::new(settings.clone());
+            let back_end = PostgresqlBackEnd::start(&settings, &fallback, &answers)?;
+            back_ends.push(Box::new(back_end));
         }
     }
     let unreachable = config.authentication.on_unreachable;

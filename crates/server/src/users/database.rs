@@ -4,6 +4,7 @@ mod accounts;
 mod engine;
 mod fields;
 mod groups;
+mod postgresql;
 mod schema;
 mod sqlite;
 #[cfg(test)]
@@ -11,7 +12,7 @@ mod tests;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use adit_crypto::nt::NtHash;
 
@@ -21,7 +22,10 @@ pub use groups::Group;
 
 use engine::{Engine, Value, Written};
 use fields::{Reader, columns};
+use postgresql::Shared;
 use sqlite::Sqlite;
+
+use crate::config::Postgresql;
 
 use super::{AllowedAddresses, Secret, StoreError, User, UserStore};
 
@@ -30,7 +34,7 @@ use super::{AllowedAddresses, Secret, StoreError, User, UserStore};
 #[derive(Debug)]
 pub struct Database {
     engine: Box<dyn Engine>,
-    addresses: Option<FixedAddresses>,
+    addresses: Arc<Mutex<Option<FixedAddresses>>>,
 }
 
 /// The addresses that are one user's alone, and the state of the database that they were read in.
@@ -57,11 +61,35 @@ impl Database {
         Ok(Self::on(Box::new(Sqlite::open_or_create(path)?)))
     }
 
+    /// The PostgreSQL database of these settings. It is reached when it is used.
+    pub fn shared(settings: Arc<Postgresql>) -> Self {
+        Self::on(Box::new(Shared::new(settings)))
+    }
+
     fn on(engine: Box<dyn Engine>) -> Self {
         Self {
             engine,
-            addresses: None,
+            addresses: Arc::default(),
         }
+    }
+
+    /// Connections to the same database, for threads of one server: they share the list of fixed addresses.
+    pub(crate) fn several(settings: &Arc<Postgresql>, count: usize) -> Vec<Self> {
+        let addresses = Arc::default();
+        let make = |_| Self {
+            engine: Box::new(Shared::new(Arc::clone(settings))),
+            addresses: Arc::clone(&addresses),
+        };
+        (0..count).map(make).collect()
+    }
+
+    fn forget_addresses(&mut self) {
+        *self.known_addresses() = None;
+    }
+
+    fn known_addresses(&self) -> MutexGuard<'_, Option<FixedAddresses>> {
+        let known = self.addresses.lock();
+        known.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn exists(&mut self, table: &str, name: &str) -> Result<bool, StoreError> {
@@ -106,11 +134,13 @@ impl UserStore for Database {
     fn fixed_addresses(&mut self) -> Result<Arc<[Ipv4Addr]>, StoreError> {
         // The revision tells what other connections write; what this one writes clears the list.
         let revision = self.engine.revision()?;
-        if let Some(known) = self.addresses.as_ref().filter(|it| it.revision == revision) {
+        if let Some(known) = &*self.known_addresses()
+            && known.revision == revision
+        {
             return Ok(Arc::clone(&known.list));
         }
         let list = self.read_fixed_addresses()?;
-        self.addresses = Some(FixedAddresses {
+        *self.known_addresses() = Some(FixedAddresses {
             revision,
             list: Arc::clone(&list),
         });

@@ -92,7 +92,7 @@ impl Database {
     /// failed.
     pub fn add(&mut self, user: &NewUser<'_>) -> Result<(), StoreError> {
         check_name(user.name)?;
-        self.addresses = None;
+        self.forget_addresses();
         let mut assignments = vec![
             ("name", user.name.into()),
             ("nt_hash", octets(user.hash)),
@@ -120,7 +120,7 @@ impl Database {
     /// # Errors
     /// There is no such user or group, the address is taken, or the database failed.
     pub fn change(&mut self, name: &str, changes: &Changes) -> Result<(), StoreError> {
-        self.addresses = None;
+        self.forget_addresses();
         match self.assign("users", name, changes.assignments())? {
             Written::Rows(0) => Err(StoreError::NoSuchUser(name.to_owned())),
             Written::Rows(_) => Ok(()),
@@ -133,7 +133,7 @@ impl Database {
     /// # Errors
     /// There is no such user, or the database failed.
     pub fn remove(&mut self, name: &str) -> Result<(), StoreError> {
-        self.addresses = None;
+        self.forget_addresses();
         let statement = "DELETE FROM users WHERE name = $1";
         match self.engine.execute(statement, &[name.into()])? {
             Written::Rows(1..) => Ok(()),

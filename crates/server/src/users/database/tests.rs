@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
+use crate::postgresql::cluster::Cluster;
 use crate::users::{Policy, Simultaneous};
 
 fn database() -> (tempfile::TempDir, Database) {
@@ -54,16 +55,9 @@ fn no_clear_password_is_written() {
     assert!(!holds(b"clientPass"));
 }
 
-#[test]
-fn users_are_found_with_and_without_domain() {
-    let (_directory, mut database) = database();
-    add(&mut database, "alice", None).unwrap();
-    add(
-        &mut database,
-        "CORP\\alice",
-        Some(Ipv4Addr::new(10, 77, 0, 9)),
-    )
-    .unwrap();
+fn users_are_found_with_and_without_domain(database: &mut Database) {
+    add(database, "alice", None).unwrap();
+    add(database, "CORP\\alice", Some(Ipv4Addr::new(10, 77, 0, 9))).unwrap();
     assert_eq!(database.find("alice").unwrap().unwrap().name, "alice");
     assert_eq!(
         database.find("OTHER\\alice").unwrap().unwrap().name,
@@ -76,11 +70,9 @@ fn users_are_found_with_and_without_domain() {
     assert!(database.find("alice\\").unwrap().is_none());
 }
 
-#[test]
-fn accounts_change() {
-    let (_directory, mut database) = database();
+fn accounts_change(database: &mut Database) {
     assert!(database.is_empty().unwrap());
-    add(&mut database, "alice", None).unwrap();
+    add(database, "alice", None).unwrap();
     database.disable("alice").unwrap();
     database.expire_password("alice").unwrap();
     let user = database.find("alice").unwrap().unwrap();
@@ -100,22 +92,20 @@ fn accounts_change() {
     assert!(database.is_empty().unwrap());
 }
 
-#[test]
-fn mistakes_are_named() {
-    let (_directory, mut database) = database();
+fn mistakes_are_named(database: &mut Database) {
     let address = Some(Ipv4Addr::new(10, 77, 0, 9));
-    add(&mut database, "alice", address).unwrap();
+    add(database, "alice", address).unwrap();
     assert!(matches!(
-        add(&mut database, "alice", None),
+        add(database, "alice", None),
         Err(StoreError::UserExists(_))
     ));
     assert!(matches!(
-        add(&mut database, "bob", address),
+        add(database, "bob", address),
         Err(StoreError::AddressTaken(_))
     ));
     for name in ["", "a\nb", &"x".repeat(257)] {
         assert!(matches!(
-            add(&mut database, name, None),
+            add(database, name, None),
             Err(StoreError::BadName(_))
         ));
     }
@@ -153,10 +143,8 @@ fn a_second_process_sees_changes() {
     assert!(database.fixed_addresses().unwrap().is_empty());
 }
 
-#[test]
-fn fixed_addresses_are_read_once() {
-    let (_directory, mut database) = database();
-    add(&mut database, "alice", Some(Ipv4Addr::new(10, 0, 0, 7))).unwrap();
+fn fixed_addresses_are_read_once(database: &mut Database) {
+    add(database, "alice", Some(Ipv4Addr::new(10, 0, 0, 7))).unwrap();
     let first = database.fixed_addresses().unwrap();
     database
         .set_password("alice", &NtHash::of_password("y"))
@@ -238,12 +226,10 @@ fn everything() -> Policy {
     }
 }
 
-#[test]
-fn users_and_groups_keep_every_value_and_the_user_s_goes_first() {
-    let (_directory, mut database) = database();
+fn users_and_groups_keep_every_value_and_the_user_s_goes_first(database: &mut Database) {
     database.add_group("staff", &everything()).unwrap();
     assert_eq!(database.group("staff").unwrap().policy, everything());
-    add(&mut database, "alice", None).unwrap();
+    add(database, "alice", None).unwrap();
     let changes = Changes {
         group: Some("staff".to_owned()),
         policy: Policy {
@@ -287,9 +273,7 @@ fn users_and_groups_keep_every_value_and_the_user_s_goes_first() {
     assert_eq!(database.account("alice").unwrap().policy, everything());
 }
 
-#[test]
-fn groups_are_added_changed_and_removed() {
-    let (_directory, mut database) = database();
+fn groups_are_added_changed_and_removed(database: &mut Database) {
     database.add_group("staff", &Policy::default()).unwrap();
     database.add_group("guests", &everything()).unwrap();
     let pool = Policy {
@@ -348,10 +332,8 @@ fn groups_are_added_changed_and_removed() {
     }
 }
 
-#[test]
-fn a_user_s_group_must_exist() {
-    let (_directory, mut database) = database();
-    add(&mut database, "alice", None).unwrap();
+fn a_user_s_group_must_exist(database: &mut Database) {
+    add(database, "alice", None).unwrap();
     let nowhere = Changes {
         group: Some("nowhere".to_owned()),
         ..Changes::default()
@@ -381,4 +363,131 @@ fn values_that_another_program_wrote_badly_are_told() {
             .unwrap();
     }
     assert!(database.find("alice").unwrap().is_some());
+}
+
+/// What holds on every kind of database.
+const EVERYWHERE: [fn(&mut Database); 7] = [
+    users_are_found_with_and_without_domain,
+    accounts_change,
+    mistakes_are_named,
+    fixed_addresses_are_read_once,
+    users_and_groups_keep_every_value_and_the_user_s_goes_first,
+    groups_are_added_changed_and_removed,
+    a_user_s_group_must_exist,
+];
+
+#[test]
+fn an_sqlite_file_is_a_database() {
+    for check in EVERYWHERE {
+        let (_directory, mut database) = database();
+        check(&mut database);
+    }
+}
+
+fn settings(cluster: &Cluster) -> Arc<Postgresql> {
+    Arc::new(Postgresql {
+        connection: cluster.connection(),
+        password_file: None,
+        connections: 1,
+        node: None,
+        leases: false,
+        lease: Duration::from_secs(60),
+    })
+}
+
+#[test]
+fn postgresql_is_a_database() {
+    let cluster = Cluster::start();
+    for check in EVERYWHERE {
+        check(&mut Database::shared(settings(&cluster)));
+        let forget = "TRUNCATE users, groups";
+        cluster.client().batch_execute(forget).unwrap();
+    }
+}
+
+#[test]
+fn servers_may_make_the_tables_at_once() {
+    let cluster = Cluster::start();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut database = Database::shared(settings(&cluster));
+                assert!(database.is_empty().unwrap());
+            });
+        }
+    });
+}
+
+#[test]
+fn another_server_s_changes_of_addresses_are_seen() {
+    let cluster = Cluster::start();
+    let mut one = Database::shared(settings(&cluster));
+    let mut two = Database::shared(settings(&cluster));
+    let address = Ipv4Addr::new(10, 0, 0, 7);
+    assert!(one.fixed_addresses().unwrap().is_empty());
+    add(&mut two, "alice", Some(address)).unwrap();
+    let list = one.fixed_addresses().unwrap();
+    assert_eq!(*list, [address]);
+    two.set_password("alice", &NtHash::of_password("y"))
+        .unwrap();
+    assert!(Arc::ptr_eq(&list, &one.fixed_addresses().unwrap()));
+    cluster.client().batch_execute("TRUNCATE users").unwrap();
+    assert!(one.fixed_addresses().unwrap().is_empty());
+}
+
+#[test]
+fn a_later_schema_is_refused() {
+    let cluster = Cluster::start();
+    assert!(Database::shared(settings(&cluster)).is_empty().unwrap());
+    let later = "UPDATE adit_schema SET version = 99";
+    cluster.client().batch_execute(later).unwrap();
+    let told = Database::shared(settings(&cluster)).is_empty().unwrap_err();
+    assert!(
+        matches!(told, StoreError::TooNew { found: 99, .. }),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_database_that_does_not_answer_or_admit_is_told() {
+    let mut cluster = Cluster::start();
+    let mut database = Database::shared(settings(&cluster));
+    add(&mut database, "alice", None).unwrap();
+    // Another one holds what is asked for, for longer than anybody waits.
+    let mut other = cluster.client();
+    let mut blocked = other.transaction().unwrap();
+    blocked.batch_execute("LOCK TABLE users").unwrap();
+    let told = database.find("alice").unwrap_err();
+    assert!(matches!(told, StoreError::Unreachable { .. }), "{told}");
+    blocked.rollback().unwrap();
+    assert!(database.find("alice").unwrap().is_some());
+
+    cluster.stop();
+    let told = database.find("alice").unwrap_err().to_string();
+    assert!(told.contains("the database adit at /"), "{told}");
+    assert!(told.contains("cannot be reached: "), "{told}");
+    cluster.restart();
+    let user = loop {
+        // Until the wait after the failed attempt is over.
+        match database.find("alice") {
+            Ok(user) => break user,
+            Err(StoreError::Unreachable { .. }) => std::thread::yield_now(),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert!(user.is_some());
+    // A database that was restarted since the last question costs nobody a login.
+    cluster.stop();
+    cluster.restart();
+    assert!(database.find("alice").unwrap().is_some());
+
+    let nobody = Postgresql {
+        connection: cluster.connection().replace("user=adit", "user=nobody"),
+        ..(*settings(&cluster)).clone()
+    };
+    let told = Database::shared(Arc::new(nobody)).is_empty().unwrap_err();
+    assert!(
+        told.to_string().contains("role \"nobody\" does not exist"),
+        "{told}"
+    );
 }

@@ -1,0 +1,152 @@
+//! Users in a PostgreSQL database, and sessions written there.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use adit_net::namespace::Host;
+use tempfile::TempDir;
+
+use crate::adit::{Client, Server, adit, configuration, dial, refused};
+use crate::lab::on_two_hosts;
+
+#[path = "../../../server/tests/support/cluster.rs"]
+mod cluster;
+
+use cluster::Cluster;
+
+fn sections(cluster: &Cluster, node: &str) -> String {
+    format!(
+        "[postgresql]\nconnection = \"{}\"\nnode = \"{node}\"\n",
+        cluster.connection()
+    )
+}
+
+/// Runs `adit user` or `adit group` on the database that the configuration names.
+fn edit(host: &Host, config: &Path, arguments: &[&str], input: &str) {
+    let mut child = adit(host)
+        .args(arguments)
+        .arg("--config")
+        .arg(config)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A server whose database has the user carol.
+fn server(host: &Host, cluster: &Cluster) -> Server {
+    let directory = tempfile::tempdir().unwrap();
+    let sections = sections(cluster, "vpn1");
+    let config = configuration(directory.path(), &sections);
+    edit(
+        host,
+        &config,
+        &["group", "add", "staff", "--rate-down", "100M"],
+        "",
+    );
+    let add = [
+        "user",
+        "add",
+        "carol",
+        "--password-stdin",
+        "--group",
+        "staff",
+    ];
+    edit(host, &config, &add, "first\n");
+    Server::in_directory(host, directory, &sections, &[])
+}
+
+fn config_of(directory: &TempDir) -> std::path::PathBuf {
+    directory.path().join("adit.toml")
+}
+
+/// Waits until the table of sessions shows what is expected, and gives the row.
+fn row_where(cluster: &Cluster, condition: &str) -> postgres::Row {
+    let query = format!(
+        "SELECT user_name, group_name, host(address), octets_in, cause FROM sessions WHERE {condition}"
+    );
+    let mut client = cluster.client();
+    loop {
+        if let Some(row) = client.query_opt(&query, &[]).unwrap() {
+            return row;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_session_outlives_the_database_and_new_ones_wait_for_it() {
+    on_two_hosts(|server_host, client_host| {
+        let mut cluster = Cluster::start();
+        let server = server(server_host, &cluster);
+        let client = Client::connected(dial(client_host, "carol", "first", &[]));
+        assert_eq!(refused(client_host, "carol", "wrong", &[]).code, Some(6));
+        assert_eq!(refused(client_host, "dave", "first", &[]).code, Some(6));
+        let row = row_where(&cluster, "started IS NOT NULL AND ended IS NULL");
+        assert_eq!(row.get::<_, &str>(0), "carol");
+        assert_eq!(row.get::<_, Option<&str>>(1), Some("staff"));
+        assert_eq!(row.get::<_, &str>(2), client.address.to_string());
+
+        cluster.stop();
+        let ended = refused(client_host, "carol", "first", &[]);
+        assert_ne!(ended.code, Some(6), "{}", ended.log);
+        server
+            .program
+            .logged_all(&["login refused", "the database adit at", "cannot be reached"]);
+        let session = server.session();
+        assert_eq!(session.user.as_deref(), Some("carol"));
+
+        cluster.restart();
+        // The first one may still come while nothing is tried, after the failed attempts before.
+        let second = loop {
+            let program = dial(client_host, "carol", "first", &[]);
+            if program.said_before_its_end("connected: ") {
+                break Client::connected(program);
+            }
+        };
+        assert_eq!(server.sessions().len(), 2);
+        second.hang_up();
+        client.hang_up();
+        let row = row_where(
+            &cluster,
+            &format!(
+                "host(address) = '{}' AND ended IS NOT NULL",
+                session.address.unwrap()
+            ),
+        );
+        let cause: &str = row.get(4);
+        assert!(cause.contains("the peer ended the link"), "{cause}");
+        server.stop();
+    });
+}
+
+#[test]
+fn users_are_edited_while_the_server_runs() {
+    on_two_hosts(|server_host, client_host| {
+        let cluster = Cluster::start();
+        let server = server(server_host, &cluster);
+        let (ended, directory) = server.stop();
+        assert!(!ended.log.contains("ERROR"), "{}", ended.log);
+        let config = config_of(&directory);
+        let server = Server::in_directory(server_host, directory, &sections(&cluster, "vpn1"), &[]);
+        let code = |password| refused(client_host, "carol", password, &[]).code;
+        edit(server_host, &config, &["user", "disable", "carol"], "");
+        assert_eq!(code("first"), Some(7));
+        let fixed = ["user", "set", "carol", "--address", "10.77.0.99"];
+        edit(server_host, &config, &fixed, "");
+        edit(server_host, &config, &["user", "enable", "carol"], "");
+        let client = Client::connected(dial(client_host, "carol", "first", &[]));
+        assert_eq!(client.address.to_string(), "10.77.0.99");
+        client.hang_up();
+        edit(server_host, &config, &["user", "remove", "carol"], "");
+        assert_eq!(code("first"), Some(6));
+        server.stop();
+    });
+}
