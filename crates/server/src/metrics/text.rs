@@ -350,3 +350,82 @@ impl Sheet<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::control_socket::{Drops, StrayCounts};
+    use crate::metrics::Counted;
+    use crate::worker::message::WorkerTotals;
+
+    const PANELS: &str = include_str!("../../../../packaging/prometheus/grafana.json");
+    const ALERTS: &str = include_str!("../../../../packaging/prometheus/alerts.yml");
+    const DOCUMENT: &str = include_str!("../../../../docs/metrics.md");
+
+    /// A snapshot in which every metric has a value.
+    fn snapshot() -> Snapshot {
+        let mut counted = Counted::default();
+        counted.logins.insert(("accepted", "radius"), 3);
+        counted.ended.insert("user-request", 1);
+        counted.failed.insert("refused", 1);
+        let worker = WorkerTotals {
+            asked: Instant::now(),
+            totals: Totals::default(),
+            drops: Drops::default(),
+            strays: StrayCounts::default(),
+        };
+        Snapshot {
+            sessions: vec![7],
+            connections: 9,
+            half_open: 2,
+            refused_connections: vec![("denied", 1)],
+            counted,
+            pools: vec![PoolUsage {
+                name: Arc::from("office"),
+                kind: PoolKind::Ipv6,
+                size: 10,
+                taken: 1,
+                exhausted: 0,
+            }],
+            radius: vec![ServerStatistics::default()],
+            workers: vec![(worker, Duration::from_millis(1))],
+            started: 1,
+        }
+    }
+
+    /// All words that look like names of metrics, without what a type adds to them.
+    fn names(text: &str) -> BTreeSet<String> {
+        let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+        let words = text.split(word).filter(|it| it.starts_with("adit_"));
+        let bare = words.map(|it| {
+            let it = it.strip_suffix("_total").unwrap_or(it);
+            it.strip_suffix("_bucket").unwrap_or(it).to_owned()
+        });
+        bare.collect()
+    }
+
+    #[test]
+    fn dashboard_and_alerts_ask_for_what_there_is() {
+        let text = encode(snapshot());
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let known = names(&types.collect::<Vec<_>>().join("\n"));
+        for asked in [PANELS, ALERTS] {
+            let unknown: Vec<_> = names(asked).difference(&known).cloned().collect();
+            assert_eq!(unknown, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn every_reason_and_cause_is_described() {
+        let text = encode(snapshot());
+        for sample in text.lines().filter(|line| line.contains("reason=\"")) {
+            let reason = sample.split('"').nth(1).unwrap();
+            assert!(DOCUMENT.contains(&format!("`{reason}`")), "{reason}");
+        }
+        assert!(DOCUMENT.contains("`user-request`"));
+    }
+}
