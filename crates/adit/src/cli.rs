@@ -8,7 +8,8 @@ use adit_server::config::Log;
 
 use crate::exit::Code;
 use crate::{
-    bench, config, connect, demo, disconnect, group, inspect, logging, serve, sessions, user,
+    bench, config, connect, demo, disconnect, group, import, inspect, logging, serve, sessions,
+    user,
 };
 
 /// Shown below the help of the program.
@@ -75,6 +76,8 @@ pub enum Command {
     Disconnect(disconnect::DisconnectArgs),
     /// Check a configuration or print the default one.
     Config(config::ConfigArgs),
+    /// Write the configuration of pptpd or accel-ppp as one for Adit.
+    Import(import::ImportArgs),
     /// Show a server and a client at work on this machine, without changing its network.
     Demo(demo::DemoArgs),
     /// Measure how fast a tunnel is on this machine, without changing its network.
@@ -112,6 +115,7 @@ impl Cli {
             Command::Sessions(args) => sessions::run(&args),
             Command::Disconnect(args) => disconnect::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Import(args) => import::run(&args),
             Command::Demo(args) => demo::run(args),
             Command::Bench(args) => bench::run(&args),
         }

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod disconnect;
 pub mod exit;
 pub mod group;
+pub mod import;
 pub mod inspect;
 mod logging;
 mod namespaces;
