@@ -11,6 +11,10 @@ use crate::users::{Policy, Simultaneous, parse_amount};
 /// What holds for every user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserPolicy {
+    /// The pool that IPv4 addresses come from; that of `[network]` where none is named.
+    pub pool: Option<String>,
+    /// The pool that IPv6 prefixes come from; that of `[network]` where none is named.
+    pub ipv6_pool: Option<String>,
     /// How many sessions at once.
     pub simultaneous: Simultaneous,
     /// How long a session may last.
@@ -30,6 +34,8 @@ pub struct UserPolicy {
 impl Default for UserPolicy {
     fn default() -> Self {
         Self {
+            pool: None,
+            ipv6_pool: None,
             simultaneous: Simultaneous::ANY,
             session: None,
             idle: None,
@@ -45,6 +51,8 @@ impl UserPolicy {
     /// The same, as what a user's own policy falls back to.
     pub(crate) fn fallback(&self) -> Policy {
         Policy {
+            pool: self.pool.clone(),
+            ipv6_pool: self.ipv6_pool.clone(),
             session_limit: Some(self.session.unwrap_or_default()),
             idle_limit: Some(self.idle.unwrap_or_default()),
             volume: Some(self.volume),
@@ -70,6 +78,8 @@ impl UserPolicy {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPolicy {
+    pool: Option<String>,
+    ipv6_pool: Option<String>,
     simultaneous: Option<Sessions>,
     session_seconds: Option<u32>,
     idle_seconds: Option<u32>,
@@ -81,6 +91,8 @@ pub(super) struct RawPolicy {
 
 impl RawPolicy {
     pub(super) fn apply(self, policy: &mut UserPolicy) {
+        policy.pool = self.pool.or(policy.pool.take());
+        policy.ipv6_pool = self.ipv6_pool.or(policy.ipv6_pool.take());
         let seconds = |it: u32| (it > 0).then(|| Duration::from_secs(it.into()));
         if let Some(Sessions(simultaneous)) = self.simultaneous {
             policy.simultaneous = simultaneous;

@@ -127,6 +127,14 @@ fn rules_name_the_line_of_the_value() {
             "2:9: authentication.order",
         ),
         ("[policy]\nburst_ms = 0", "2:12: policy.burst_ms"),
+        (
+            "[policy]\npool = \"office\"",
+            "2:8: policy.pool: there is no pool \"office\"",
+        ),
+        (
+            "[policy]\nipv6_pool = \"default\"",
+            "2:13: policy.ipv6_pool",
+        ),
         ("[policy]\nrate_up = \"10 Mbit\"", "2:11"),
         ("[policy]\nsimultaneous = \"never\"", "2:16"),
         (

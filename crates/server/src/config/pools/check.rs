@@ -25,7 +25,27 @@ impl Config {
         self.check_next()?;
         self.check_overlaps()?;
         self.check_listened()?;
-        self.check_ipv6_pools()
+        self.check_ipv6_pools()?;
+        self.check_policy_pools()
+    }
+
+    /// The pools of everybody have to be there.
+    fn check_policy_pools(&self) -> Result<(), Problem> {
+        let ipv4: Vec<String> = self.all_pools().into_iter().map(|pool| pool.name).collect();
+        let ipv6: Vec<String> = self
+            .all_ipv6_pools()
+            .into_iter()
+            .map(|pool| pool.name)
+            .collect();
+        for (key, name, names) in [
+            ("policy.pool", &self.policy.pool, ipv4),
+            ("policy.ipv6_pool", &self.policy.ipv6_pool, ipv6),
+        ] {
+            if let Some(name) = name.as_ref().filter(|name| !names.contains(name)) {
+                return Err(Problem::new(key, format!("there is no pool \"{name}\"")));
+            }
+        }
+        Ok(())
     }
 
     fn check_next(&self) -> Result<(), Problem> {
