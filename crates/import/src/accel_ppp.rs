@@ -22,8 +22,8 @@ pub(crate) fn import(job: &mut Job<'_>, path: &Path) -> Result<(), ImportError> 
     let mut settings = Settings::new(job, items);
     let mut plan = Plan::default();
     network::write(job, &mut settings, &mut plan);
-    users::write(job, &mut settings, &mut plan);
-    radius::write(job, &mut settings, &mut plan);
+    let radius = radius::write(job, &mut settings, &mut plan);
+    users::write(job, &mut settings, &mut plan, radius);
     pools::write(job, &mut settings, plan);
     running::write(job, &mut settings);
     settle(job, &settings);

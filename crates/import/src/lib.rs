@@ -24,8 +24,6 @@ mod pptpd;
 mod radius_servers;
 mod radiusclient;
 mod secret;
-#[cfg(test)]
-mod tests;
 mod words;
 
 use std::path::Path;

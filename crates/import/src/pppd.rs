@@ -1,8 +1,10 @@
 //! The import of pppd's files of options, as pptpd has pppd read them.
 
 mod grammar;
+mod login;
+mod network;
 mod options;
-mod write;
+mod session;
 
 use std::path::Path;
 
@@ -33,6 +35,8 @@ pub(crate) fn import(job: &mut Job<'_>, named: Option<&Item>, plan: &mut Plan, d
         }
     }
     let mut options = Options::new(items);
-    write::write(job, &mut options, plan, delegate);
+    network::write(job, &mut options, plan, delegate);
+    login::write(job, &mut options);
+    session::write(job, &mut options);
     options.settle(job);
 }

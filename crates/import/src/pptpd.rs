@@ -156,16 +156,14 @@ fn addresses(
             ),
         );
     }
-    let mut used = clients.clone();
-    used.truncate(u64::try_from(connections).unwrap_or_default());
-    if used.count() < clients.count()
-        && let Some(item) = &remote
-    {
+    let count = u64::try_from(connections).unwrap_or_default();
+    if let Some(item) = remote.as_ref().filter(|_| clients.count() > count) {
         job.ledger.note(
             item.id,
-            format!("pptpd uses the first {connections} addresses only (`connections`), and so does Adit"),
+            format!("pptpd uses the first {connections} addresses only (`connections`); in Adit any may be given out"),
         );
     }
+    let mut used = clients;
     if used.overlaps(Range::of_address(end))
         && let Some(item) = &remote
     {

@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 use crate::job::Job;
 use crate::ledger::LineId;
 
+/// As many as Adit takes.
+const MOST_SERVERS: usize = 16;
+
 /// A RADIUS server.
 pub(crate) struct Server {
     pub(crate) address: Ipv4Addr,
@@ -26,7 +29,7 @@ pub(crate) fn write(job: &mut Job<'_>, mut servers: Vec<Server>) -> Vec<(Ipv4Add
     servers.sort_by_key(|server| server.backup);
     let accounting = servers.iter().any(|server| server.accounting_port > 0);
     let mut files = Vec::new();
-    for server in servers {
+    for server in distinct(job, servers) {
         let origin = server
             .lines
             .first()
@@ -70,4 +73,33 @@ pub(crate) fn write(job: &mut Job<'_>, mut servers: Vec<Server>) -> Vec<(Ipv4Add
         job.set("radius", "accounting", false, &[]);
     }
     files
+}
+
+/// Servers without those that are there already, and without those that are too many.
+fn distinct(job: &mut Job<'_>, servers: Vec<Server>) -> Vec<Server> {
+    let mut distinct: Vec<Server> = Vec::new();
+    for server in servers {
+        let place = |server: &Server| {
+            let ports = (server.authentication_port, server.accounting_port);
+            (server.address, ports)
+        };
+        let lost = if distinct.iter().any(|other| place(other) == place(&server)) {
+            "another line has the same server"
+        } else if distinct.len() == MOST_SERVERS {
+            "there are more servers than Adit takes"
+        } else if server.address.is_unspecified() || server.address.is_multicast() {
+            "this is no host's address"
+        } else if server.authentication_port == 0 && server.accounting_port == 0 {
+            "it has neither of its two ports"
+        } else if server.secret.trim().is_empty() {
+            "its secret is empty"
+        } else {
+            distinct.push(server);
+            continue;
+        };
+        for line in server.lines {
+            job.ledger.lost(line, lost);
+        }
+    }
+    distinct
 }

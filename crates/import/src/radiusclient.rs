@@ -12,10 +12,12 @@ use crate::ledger::{LineId, shown};
 use crate::options::{Fate, Program};
 use crate::radius_servers::{self, Server};
 
+/// Octets of an attribute's value (RFC 2865 §5).
+const TEXT_OCTETS: usize = 253;
 const AUTHENTICATION_PORT: u16 = 1812;
 const ACCOUNTING_PORT: u16 = 1813;
 
-/// Reads the file and writes what it says; tells whether any server came of it.
+/// Reads the file and writes what it says; tells whether any server came of it that takes logins.
 pub(crate) fn import(job: &mut Job<'_>, path: &Path) -> Result<bool, ReadError> {
     let items = read(job, path)?;
     let find = |name: &str| items.iter().find(|item| item.name == name);
@@ -30,48 +32,49 @@ pub(crate) fn import(job: &mut Job<'_>, path: &Path) -> Result<bool, ReadError> 
         }
     };
     let mut servers = Vec::new();
-    for item in &items {
-        match item.name.as_str() {
-            "authserver" | "acctserver" => add_servers(job, &mut servers, item, &secrets),
-            "radius_timeout" => {
-                job.number(item, "radius", "timeout_ms", 1000, 100..=60_000);
-            }
-            "radius_retries" => {
-                job.number(item, "radius", "tries", 1, 1..=10);
-            }
-            "radius_deadtime" => match item.number() {
-                Some(0) => job.ledger.lost(
-                    item.id,
-                    "a server that does not answer is always passed over for a while",
-                ),
-                _ => {
-                    job.number(item, "radius", "dead_seconds", 1, 1..=86_400);
-                }
-            },
-            "nas_identifier" | "nas-identifier" if !item.value.is_empty() => {
-                job.set("radius", "nas_identifier", item.value.as_str(), &[item.id]);
-            }
-            "nas_identifier" | "nas-identifier" => job.ledger.needless(item.id, "it is empty"),
-            "nas-ip" => address(job, item, "nas_ip_address"),
-            "bindaddr" => address(job, item, "source_address"),
-            _ => settle(job, item),
-        }
+    for item in items.iter().filter(|item| repeats(&item.name)) {
+        add_servers(job, &mut servers, item, &secrets);
     }
-    let any = !servers.is_empty();
-    radius_servers::write(job, servers);
-    if let Some(item) = find("servers")
-        && job.ledger.is_open(item.id)
-    {
+    let logins = servers.iter().any(|server| server.authentication_port > 0);
+    let any = !radius_servers::write(job, servers).is_empty();
+    for item in items.iter().filter(|item| !repeats(&item.name)) {
         match any {
-            true => job
-                .ledger
-                .carried(item.id, "radius.servers.secret_file".to_owned()),
+            true => setting(job, item),
             false => job
                 .ledger
-                .lost(item.id, "no server of radiusclient.conf is in it"),
+                .lost(item.id, "no RADIUS server is named that could be asked"),
         }
     }
-    Ok(any)
+    Ok(any && logins)
+}
+
+fn setting(job: &mut Job<'_>, item: &Item) {
+    match item.name.as_str() {
+        "servers" => job
+            .ledger
+            .carried(item.id, "radius.servers.secret_file".to_owned()),
+        "radius_timeout" => {
+            job.number(item, "radius", "timeout_ms", 1000, 10..=60_000);
+        }
+        "radius_retries" => {
+            job.number(item, "radius", "tries", 1, 1..=20);
+        }
+        "radius_deadtime" => {
+            job.number(item, "radius", "dead_seconds", 1, 0..=86_400);
+        }
+        "nas_identifier" | "nas-identifier" => nas_identifier(job, item),
+        "nas-ip" => address(job, item, "nas_ip_address"),
+        "bindaddr" => address(job, item, "source_address"),
+        _ => settle(job, item),
+    }
+}
+
+fn nas_identifier(job: &mut Job<'_>, item: &Item) {
+    match item.value.len() {
+        0 => job.ledger.needless(item.id, "it is empty"),
+        1..=TEXT_OCTETS => job.set("radius", "nas_identifier", item.value.as_str(), &[item.id]),
+        _ => job.ledger.lost(item.id, "it is too long for an attribute"),
+    }
 }
 
 fn read(job: &mut Job<'_>, path: &Path) -> Result<Vec<Item>, ReadError> {
@@ -162,8 +165,10 @@ fn address(job: &mut Job<'_>, item: &Item, key: &'static str) {
             .ledger
             .needless(item.id, "the way to the server chooses the address"),
         text => match text.parse::<Ipv4Addr>() {
-            Ok(address) => job.set("radius", key, address.to_string(), &[item.id]),
-            Err(_) => job.ledger.lost(
+            Ok(address) if !address.is_unspecified() && !address.is_multicast() => {
+                job.set("radius", key, address.to_string(), &[item.id])
+            }
+            _ => job.ledger.lost(
                 item.id,
                 "names of hosts are not looked up; write an address",
             ),

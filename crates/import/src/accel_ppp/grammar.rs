@@ -128,7 +128,9 @@ impl Reading<'_, '_> {
         match text {
             Ok(text) => {
                 self.job.ledger.needless(id, "the file is imported too");
+                let here = (self.section.clone(), self.repeated, self.nested);
                 self.file(file, &text, depth + 1);
+                (self.section, self.repeated, self.nested) = here;
             }
             Err(error) => self
                 .job

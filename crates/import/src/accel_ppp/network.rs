@@ -50,20 +50,16 @@ fn listen(job: &mut Job<'_>, settings: &mut Settings) {
     if lines.is_empty() {
         return;
     }
-    let address = match &bind {
-        Some(item) => match item.value.parse::<Ipv4Addr>() {
-            Ok(address) => address,
-            Err(_) => return job.ledger.lost(item.id, "its value is no IPv4 address"),
-        },
-        None => Ipv4Addr::UNSPECIFIED,
-    };
-    let port = port.and_then(|item| item.number()).unwrap_or(PORT);
-    if !(1..=65_535).contains(&port) {
+    let address = bind.map_or(Ok(Ipv4Addr::UNSPECIFIED), |item| item.value.parse());
+    let port = port.map_or(Some(PORT), |item| item.number());
+    let port = port.and_then(|port| u16::try_from(port).ok());
+    let (Ok(address), Some(port @ 1..)) = (address, port) else {
         for line in lines {
-            job.ledger.lost(line, "there is no such port");
+            job.ledger
+                .lost(line, "there is no such IPv4 address and port");
         }
         return;
-    }
+    };
     job.set(
         "",
         "listen",
@@ -114,17 +110,20 @@ fn mtu(job: &mut Job<'_>, settings: &mut Settings) {
         .iter()
         .filter(|item| item.number().is_some_and(|mtu| mtu > 0))
         .min_by_key(|item| item.number());
-    if let Some(least) = least
-        && job.number(least, "network", "mtu", 1, SIZES)
-    {
-        for other in candidates.iter().filter(|other| other.id != least.id) {
-            let line = job.ledger.line_number(least.id);
-            job.ledger
-                .needless(other.id, format!("line {line} has a smaller size"));
-        }
+    if let Some(least) = least {
+        job.number(least, "network", "mtu", 1, SIZES);
     }
     for item in &candidates {
-        job.ledger.lost(item.id, "its value is no packet size");
+        match least {
+            Some(least) if item.number().is_some_and(|mtu| mtu > 0) => {
+                if item.id != least.id {
+                    let line = job.ledger.line_number(least.id);
+                    job.ledger
+                        .needless(item.id, format!("line {line} has a smaller size"));
+                }
+            }
+            _ => job.ledger.lost(item.id, "its value is no packet size"),
+        }
     }
     if let Some(item) = settings.first(job, "ppp", "mru") {
         job.number(&item, "ppp", "mru", 1, SIZES);
@@ -132,6 +131,14 @@ fn mtu(job: &mut Job<'_>, settings: &mut Settings) {
 }
 
 fn links(job: &mut Job<'_>, settings: &mut Settings) {
+    if let Some(item) = settings.first(job, "ppp", "ipv4") {
+        match item.value.as_str() {
+            "deny" => job.ledger.lost(item.id, "IPv4 is what every session has"),
+            _ => job
+                .ledger
+                .needless(item.id, "IPv4 is what every session has"),
+        }
+    }
     if let Some(item) = settings.first(job, "ppp", "timeout") {
         job.number(&item, "ppp", "restart_timer_ms", 1000, 100..=60_000);
     }
@@ -204,9 +211,9 @@ fn ipv6(job: &mut Job<'_>, settings: &mut Settings) {
                 true
             }
             _ => {
-                return job
-                    .ledger
+                job.ledger
                     .lost(item.id, "it is none of deny, allow, prefer and require");
+                return job.set("network", "ipv6", false, &[]);
             }
         },
     };

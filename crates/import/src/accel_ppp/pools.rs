@@ -21,6 +21,8 @@ const NO_RANGES: [&str; 6] = [
     "gw",
     "reload-orphan",
 ];
+/// Addresses of one range.
+const MOST_ADDRESSES: u64 = 1 << 24;
 /// What Adit calls the prefix of `[network] ipv6_prefix`.
 const DEFAULT: &str = "default";
 
@@ -83,6 +85,12 @@ fn add_range(job: &mut Job<'_>, plan: &mut Plan, item: &Item) {
             .ledger
             .lost(item.id, "it is neither x.x.x.x/mask nor x.x.x.x-y");
     };
+    if !range.is_for_hosts() || range.count() > MOST_ADDRESSES {
+        return job.ledger.lost(
+            item.id,
+            "these are no addresses for clients, or more than a /8",
+        );
+    }
     let mut name = None;
     for field in fields {
         match field.split_once('=') {

@@ -15,25 +15,42 @@ use crate::job::Job;
 use crate::ledger::LineId;
 use crate::radius_servers::{self, Server};
 
+/// Octets of an attribute's value (RFC 2865 §5).
+const TEXT_OCTETS: usize = 253;
 const AUTHENTICATION_PORT: u16 = 1812;
 const ACCOUNTING_PORT: u16 = 1813;
 /// Where accel-ppp listens for CoA if `dae-server` names no port.
 const DYNAMIC_PORT: u16 = 3799;
 
-pub(super) fn write(job: &mut Job<'_>, settings: &mut Settings, plan: &mut Plan) {
-    identity(job, settings);
-    timers(job, settings);
+/// Tells whether servers take logins.
+pub(super) fn write(job: &mut Job<'_>, settings: &mut Settings, plan: &mut Plan) -> bool {
     if let Some(item) = settings.first(job, "radius", "gw-ip-address") {
         set_gateway(job, plan, &item);
     }
     let servers = servers(job, settings);
+    let logins = servers.iter().any(|server| server.authentication_port > 0);
     let files = radius_servers::write(job, servers);
+    if files.is_empty() {
+        for item in settings.all("radius", |_| true) {
+            job.ledger
+                .lost(item.id, "no RADIUS server is named that could be asked");
+        }
+        return false;
+    }
+    identity(job, settings);
+    timers(job, settings);
     dynamic_authorization(job, settings, &files);
+    logins
 }
 
 fn identity(job: &mut Job<'_>, settings: &mut Settings) {
     if let Some(item) = settings.first(job, "radius", "nas-identifier") {
-        job.set("radius", "nas_identifier", item.value.as_str(), &[item.id]);
+        match item.value.len() {
+            1..=TEXT_OCTETS => job.set("radius", "nas_identifier", item.value.as_str(), &[item.id]),
+            _ => job
+                .ledger
+                .lost(item.id, "it is empty or too long for an attribute"),
+        }
     }
     let nas = settings.first(job, "radius", "nas-ip-address");
     let bind = settings.first(job, "radius", "bind");
@@ -48,7 +65,7 @@ fn identity(job: &mut Job<'_>, settings: &mut Settings) {
 
 fn address(job: &mut Job<'_>, item: &Item, key: &'static str) {
     match item.value.parse::<Ipv4Addr>() {
-        Ok(address) if !address.is_unspecified() => {
+        Ok(address) if !address.is_unspecified() && !address.is_multicast() => {
             job.set("radius", key, address.to_string(), &[item.id]);
         }
         _ => job
@@ -59,10 +76,10 @@ fn address(job: &mut Job<'_>, item: &Item, key: &'static str) {
 
 fn timers(job: &mut Job<'_>, settings: &mut Settings) {
     if let Some(item) = settings.first(job, "radius", "timeout") {
-        job.number(&item, "radius", "timeout_ms", 1000, 100..=60_000);
+        job.number(&item, "radius", "timeout_ms", 1000, 10..=60_000);
     }
     if let Some(item) = settings.first(job, "radius", "max-try") {
-        job.number(&item, "radius", "tries", 1, 1..=10);
+        job.number(&item, "radius", "tries", 1, 1..=20);
     }
     for name in ["fail-timeout", "fail-time"] {
         if let Some(item) = settings.first(job, "radius", name) {
@@ -86,15 +103,11 @@ fn timers(job: &mut Job<'_>, settings: &mut Settings) {
 
 fn dead_time(job: &mut Job<'_>, item: &Item) {
     match item.number() {
-        Some(0) => job.ledger.lost(
-            item.id,
-            "a server that does not answer is always passed over for a while; dead_seconds has its default",
-        ),
         _ if job.get("radius", "dead_seconds").is_some() => {
             job.ledger.needless(item.id, "another line has it");
         }
         _ => {
-            job.number(item, "radius", "dead_seconds", 1, 1..=86_400);
+            job.number(item, "radius", "dead_seconds", 1, 0..=86_400);
         }
     }
 }

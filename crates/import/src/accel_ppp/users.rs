@@ -24,10 +24,11 @@ const ATTEMPTS: i64 = 3;
 /// accel-ppp's default for `[chap-secrets] chap-secrets`.
 const SECRETS: &str = "/etc/ppp/chap-secrets";
 
-pub(super) fn write(job: &mut Job<'_>, settings: &mut Settings, plan: &mut Plan) {
-    methods(job, settings);
+/// `radius` tells whether RADIUS servers take logins.
+pub(super) fn write(job: &mut Job<'_>, settings: &mut Settings, plan: &mut Plan, radius: bool) {
+    let back_ends = back_ends(job, settings, plan, radius);
+    methods(job, settings, back_ends.is_empty());
     attempts(job, settings);
-    let back_ends = back_ends(job, settings, plan);
     if back_ends.is_empty() {
         job.remark(
             "no users come from anywhere: neither `radius` nor `chap-secrets` is usable. Add users by `adit user add`.",
@@ -39,7 +40,7 @@ pub(super) fn write(job: &mut Job<'_>, settings: &mut Settings, plan: &mut Plan)
     rates(job, settings);
 }
 
-fn methods(job: &mut Job<'_>, settings: &mut Settings) {
+fn methods(job: &mut Job<'_>, settings: &mut Settings, hashes_only: bool) {
     let items = settings.all("modules", |item| {
         METHODS.iter().any(|(name, _)| *name == item.name)
     });
@@ -47,12 +48,19 @@ fn methods(job: &mut Job<'_>, settings: &mut Settings) {
     let mut lines = Vec::new();
     for item in items {
         let method = METHODS.iter().find(|(name, _)| *name == item.name);
-        if let Some((_, method)) = method
-            && !methods.contains(method)
-        {
-            methods.push(method);
+        match method {
+            Some((_, "chap-md5")) if hashes_only => {
+                job.ledger.lost(
+                    item.id,
+                    "a database of users has no clear passwords, which it needs",
+                );
+            }
+            Some((_, method)) if !methods.contains(method) => {
+                methods.push(method);
+                lines.push(item.id);
+            }
+            _ => job.ledger.needless(item.id, "the module is named before"),
         }
-        lines.push(item.id);
     }
     let required = job.get("encryption", "policy").and_then(Value::as_str) == Some("required");
     if required && !methods.iter().any(|method| method.starts_with("mschap")) {
@@ -138,7 +146,12 @@ fn attempts(job: &mut Job<'_>, settings: &mut Settings) {
 }
 
 /// Back ends in the order of their modules.
-fn back_ends(job: &mut Job<'_>, settings: &mut Settings, plan: &mut Plan) -> Vec<(Value, LineId)> {
+fn back_ends(
+    job: &mut Job<'_>,
+    settings: &mut Settings,
+    plan: &mut Plan,
+    radius: bool,
+) -> Vec<(Value, LineId)> {
     let items = settings.all("modules", |item| {
         matches!(
             item.name.as_str(),
@@ -148,7 +161,7 @@ fn back_ends(job: &mut Job<'_>, settings: &mut Settings, plan: &mut Plan) -> Vec
     let mut back_ends: Vec<(Value, LineId)> = Vec::new();
     for item in items {
         let (name, usable) = match item.name.as_str() {
-            "radius" => ("radius", settings.has_section("radius")),
+            "radius" => ("radius", radius),
             _ => ("secrets", secrets(job, settings, plan)),
         };
         if back_ends
@@ -239,7 +252,7 @@ fn rate_limit(job: &mut Job<'_>, item: &Item, factor: f64) {
     let rate = |text: &str| {
         let kilobits: f64 = text.trim().parse().ok()?;
         let bits = kilobits * factor * 1000.0;
-        (0.0..=1e12).contains(&bits).then(|| format!("{bits:.0}"))
+        (0.0..=1e12).contains(&bits).then(|| in_units(bits as u64))
     };
     match (rate(down), rate(up)) {
         (Some(down), Some(up)) => {
@@ -249,6 +262,15 @@ fn rate_limit(job: &mut Job<'_>, item: &Item, factor: f64) {
         _ => job
             .ledger
             .lost(item.id, "it is not of the form down/up in kbit/s"),
+    }
+}
+
+/// A rate as a person writes it.
+fn in_units(bits: u64) -> String {
+    match bits {
+        bits if bits > 0 && bits.is_multiple_of(1_000_000) => format!("{}M", bits / 1_000_000),
+        bits if bits > 0 && bits.is_multiple_of(1000) => format!("{}k", bits / 1000),
+        bits => bits.to_string(),
     }
 }
 

@@ -4,14 +4,14 @@
 //! pool for whom no other one is named. Where the other program's server end and ranges are no such prefix,
 //! the prefix is as small as can be, the ranges become a pool of their own, and `[policy] pool` names that.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ipnet::Ipv4Net;
 use toml::Value;
 
 use super::ranges::{Range, Ranges};
 use crate::job::Job;
-use crate::ledger::LineId;
+use crate::ledger::{LineId, shown};
 
 /// Networks for the server's end of the tunnels where the old one cannot stay.
 const SPARE: [&str; 4] = [
@@ -24,6 +24,8 @@ const SPARE: [&str; 4] = [
 const MAIN: &str = "main";
 /// What Adit calls the pool of `[network] pool`.
 const DEFAULT: &str = "default";
+/// Less than the longest name of a pool, so that there is room for what makes it unique.
+const NAME_CHARACTERS: usize = 48;
 
 /// Where something of the plan comes from.
 #[derive(Debug, Clone)]
@@ -58,12 +60,44 @@ pub(crate) struct Plan {
     pub(crate) preferred: Option<Source<String>>,
     /// Whether clients have addresses of a network that others are on.
     pub(crate) shared_network: bool,
+    /// Where the server listens: no address of tunnels.
+    listened: Vec<Ipv4Addr>,
+}
+
+/// Addresses of `listen`.
+fn listened(job: &Job<'_>) -> Vec<Ipv4Addr> {
+    let listen = job.get("", "listen").and_then(Value::as_array);
+    let address = |place: &Value| place.as_str()?.parse::<SocketAddrV4>().ok();
+    listen
+        .into_iter()
+        .flatten()
+        .filter_map(address)
+        .map(|address| *address.ip())
+        .collect()
+}
+
+/// A name as Adit takes it for a pool.
+fn sound_name(name: &str) -> String {
+    let mut sound: String = name
+        .chars()
+        .take(NAME_CHARACTERS)
+        .map(|c| match c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            true => c,
+            false => '_',
+        })
+        .collect();
+    if sound.is_empty() || sound == DEFAULT {
+        sound.insert_str(0, "pool-");
+    }
+    sound
 }
 
 impl Plan {
     /// Adds a range for whom no pool is named.
     pub(crate) fn add_main(&mut self, range: Range, line: Option<LineId>) {
-        self.main.add(range);
+        for part in self.fresh(range) {
+            self.main.add(part);
+        }
         if let Some(line) = line
             && !self.main_lines.contains(&line)
         {
@@ -73,9 +107,26 @@ impl Plan {
 
     /// Adds a range to a pool, which is made if need be.
     pub(crate) fn add_named(&mut self, name: &str, range: Range, line: LineId) {
+        let parts = self.fresh(range);
         let pool = self.named_pool(name);
-        pool.ranges.add(range);
+        for part in parts {
+            pool.ranges.add(part);
+        }
         pool.lines.push(line);
+    }
+
+    /// What of a range is in no pool yet.
+    fn fresh(&self, range: Range) -> Vec<Range> {
+        let named = self.named.iter().map(|pool| &pool.ranges);
+        let mut fresh = Ranges::default();
+        fresh.add(range);
+        for taken in std::iter::once(&self.main)
+            .chain(named)
+            .flat_map(Ranges::as_slice)
+        {
+            fresh.remove(*taken);
+        }
+        fresh.as_slice().to_vec()
     }
 
     /// Says where to look when a pool is exhausted.
@@ -107,7 +158,7 @@ impl Plan {
 
     /// Writes the keys.
     pub(crate) fn write(mut self, job: &mut Job<'_>) {
-        self.rename_default(job);
+        self.make_sound(job);
         match self.whole_prefix() {
             Some(prefix) => self.write_whole(job, prefix),
             None => self.write_split(job),
@@ -115,41 +166,80 @@ impl Plan {
         self.write_named(job);
     }
 
-    /// Adit calls the pool of `[network] pool` so.
-    fn rename_default(&mut self, job: &mut Job<'_>) {
-        let old = std::mem::take(&mut self.named);
-        let free = self.free_name("pool-default", &old);
-        let renamed = |name: &mut String| {
-            if name == DEFAULT {
-                name.clone_from(&free);
-                return true;
+    /// Gives pools names that Adit takes, and takes addresses out that cannot be clients'.
+    fn make_sound(&mut self, job: &mut Job<'_>) {
+        self.rename(job);
+        self.listened = listened(job);
+        let listened = self.listened.clone();
+        let mut losses = Vec::new();
+        for (ranges, lines) in self.all_ranges() {
+            let own = listened.iter().map(|address| Range::of_address(*address));
+            for range in own
+                .filter(|range| ranges.overlaps(*range))
+                .collect::<Vec<_>>()
+            {
+                ranges.remove(range);
+                losses.extend(lines.iter().map(|line| (*line, range.first())));
             }
-            false
+        }
+        for (line, address) in losses {
+            job.ledger.note(
+                line,
+                format!("{address} is where the server listens, and no client's"),
+            );
+        }
+    }
+
+    fn all_ranges(&mut self) -> impl Iterator<Item = (&mut Ranges, &[LineId])> {
+        let named = self
+            .named
+            .iter_mut()
+            .map(|pool| (&mut pool.ranges, pool.lines.as_slice()));
+        std::iter::once((&mut self.main, self.main_lines.as_slice())).chain(named)
+    }
+
+    fn rename(&mut self, job: &mut Job<'_>) {
+        let mut names: Vec<(String, String)> = Vec::new();
+        for pool in &self.named {
+            let mut new = sound_name(&pool.name);
+            while names.iter().any(|(_, other)| *other == new) {
+                new.push('_');
+            }
+            names.push((pool.name.clone(), new));
+        }
+        let renamed = |name: &mut String| {
+            if let Some((_, new)) = names.iter().find(|(old, _)| old == name) {
+                name.clone_from(new);
+            }
         };
-        let mut any = false;
-        self.named = old;
         for pool in &mut self.named {
-            any |= renamed(&mut pool.name);
-            any |= pool.next.as_mut().is_some_and(renamed);
+            renamed(&mut pool.name);
+            pool.next.as_mut().map(renamed);
         }
-        if let Some(preferred) = &mut self.preferred {
-            any |= renamed(&mut preferred.value);
-        }
-        any |= self.main_next.as_mut().is_some_and(renamed);
-        if any {
+        self.preferred
+            .as_mut()
+            .map(|preferred| renamed(&mut preferred.value));
+        self.main_next.as_mut().map(renamed);
+        for (old, new) in names.iter().filter(|(old, new)| old != new) {
             job.remark(format!(
-                "the pool `{DEFAULT}` is called `{free}` now, because Adit calls that of [network] so; a RADIUS \
-                 server that names it in Framed-Pool has to be told."
+                "the pool `{}` is called `{new}` now, because Adit does not take the name; RADIUS replies that name \
+                 it have to be changed.",
+                shown(old)
             ));
         }
     }
 
-    fn free_name(&self, wanted: &str, pools: &[NamedPool]) -> String {
+    fn free_name(&self, wanted: &str) -> String {
         let mut name = wanted.to_owned();
-        while pools.iter().any(|pool| pool.name == name) {
+        while self.named.iter().any(|pool| pool.name == name) {
             name.push('_');
         }
         name
+    }
+
+    fn is_free(&self, net: Ipv4Net) -> bool {
+        Range::of_net(net).is_for_hosts()
+            && !self.listened.iter().any(|address| net.contains(address))
     }
 
     /// The prefix whose first host is the server's end and whose others are just the ranges without a name.
@@ -163,7 +253,7 @@ impl Plan {
             .rev()
             .filter_map(|length| Ipv4Net::new(network, length).ok())
             .filter(|net| net.network() == network)
-            .find(|net| self.fills(*net))
+            .find(|net| self.is_free(*net) && self.fills(*net))
     }
 
     fn fills(&self, net: Ipv4Net) -> bool {
@@ -188,11 +278,7 @@ impl Plan {
     }
 
     fn write_preferred(&self, job: &mut Job<'_>, preferred: &Source<String>) {
-        if self
-            .named
-            .iter()
-            .any(|pool| pool.name == preferred.value && !pool.ranges.is_empty())
-        {
+        if self.has_addresses(&preferred.value) {
             job.set("policy", "pool", preferred.value.clone(), &preferred.lines);
         } else {
             for line in &preferred.lines {
@@ -219,7 +305,7 @@ impl Plan {
             }
             return;
         }
-        let name = self.free_name(MAIN, &self.named);
+        let name = self.free_name(MAIN);
         match self.preferred.clone() {
             Some(preferred) => self.write_preferred(job, &preferred),
             None => job.set("policy", "pool", name.clone(), &self.main_lines.clone()),
@@ -260,59 +346,80 @@ impl Plan {
     fn around(&self, gateway: Ipv4Addr) -> Option<Ipv4Net> {
         let network = Ipv4Addr::from_bits(gateway.to_bits().checked_sub(1)?);
         let net = Ipv4Net::new(network, 30).ok()?;
-        let usable = net.network() == network
-            && !self.shared_network
-            && !gateway.is_loopback()
-            && !gateway.is_multicast()
-            && (1..240).contains(&gateway.octets()[0]);
+        let usable = net.network() == network && !self.shared_network && self.is_free(net);
         usable.then_some(net)
     }
 
     fn spare(&self) -> Ipv4Net {
         let nets = SPARE.iter().filter_map(|net| net.parse::<Ipv4Net>().ok());
-        let free = |net: &Ipv4Net| {
-            let range = Range::of_net(*net);
-            !self.holds(range)
-        };
+        let free = |net: &Ipv4Net| !self.holds(Range::of_net(*net)) && self.is_free(*net);
         let mut nets: Vec<Ipv4Net> = nets.collect();
         nets.sort_by_key(|net| !free(net));
         nets.first().copied().unwrap_or_default()
     }
 
     fn write_named(&self, job: &mut Job<'_>) {
-        let has_addresses = |name: &str| {
-            self.named
-                .iter()
-                .any(|pool| pool.name == name && !pool.ranges.is_empty())
-        };
-        for pool in self.named.iter().filter(|pool| !pool.ranges.is_empty()) {
-            let ranges: Vec<Value> = pool
-                .ranges
-                .as_slice()
-                .iter()
+        for pool in &self.named {
+            if pool.ranges.is_empty() {
+                for line in &pool.lines {
+                    job.ledger
+                        .lost(*line, "all its addresses are in other pools");
+                }
+                continue;
+            }
+            let ranges = pool.ranges.as_slice().iter();
+            let ranges: Vec<Value> = ranges
                 .map(|range| Value::String(range.to_string()))
                 .collect();
             let mut rows = vec![
                 job.row("pools", "name", pool.name.clone(), &pool.lines),
                 job.row("pools", "ranges", ranges, &[]),
             ];
-            match &pool.next {
-                Some(next) if has_addresses(next) => {
-                    rows.push(job.row("pools", "next", next.clone(), &[]));
-                }
-                Some(next) => job.remark(format!(
-                    "the pool `{}` is followed by `{next}`, which has no addresses.",
-                    pool.name
-                )),
-                None => {}
+            if let Some(next) = self.next_of(job, pool) {
+                rows.push(job.row("pools", "next", next, &[]));
             }
             job.push_element("pools", rows);
         }
-        for pool in self.named.iter().filter(|pool| pool.ranges.is_empty()) {
-            for line in &pool.lines {
-                job.ledger
-                    .lost(*line, "all its addresses are in other pools");
+    }
+
+    /// The pool that follows one, if it can.
+    fn next_of(&self, job: &mut Job<'_>, pool: &NamedPool) -> Option<String> {
+        let next = pool.next.as_ref()?;
+        let why = if self.leads_back(pool) {
+            "pools would follow each other in a circle"
+        } else if self.has_addresses(next) {
+            return Some(next.clone());
+        } else {
+            "that has no addresses"
+        };
+        job.remark(format!(
+            "the pool `{}` is not followed by `{}`: {why}.",
+            pool.name,
+            shown(next)
+        ));
+        None
+    }
+
+    fn has_addresses(&self, name: &str) -> bool {
+        self.named
+            .iter()
+            .any(|pool| pool.name == name && !pool.ranges.is_empty())
+    }
+
+    /// Whether the pools that follow one lead back to one of those that are written before it or to itself.
+    fn leads_back(&self, pool: &NamedPool) -> bool {
+        let next_of = |name: &str| {
+            let pool = self.named.iter().find(|pool| pool.name == name)?;
+            pool.next.as_deref()
+        };
+        let mut name = next_of(&pool.name);
+        for _ in 0..=self.named.len() {
+            match name {
+                None => return false,
+                Some(next) if next == pool.name => return true,
+                Some(next) => name = next_of(next),
             }
         }
+        false
     }
 }

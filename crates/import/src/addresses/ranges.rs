@@ -4,6 +4,9 @@ use std::net::Ipv4Addr;
 
 use ipnet::{Ipv4Net, Ipv4Subnets};
 
+/// Longer prefixes are shown as ranges.
+const LONGEST_NETWORK: u8 = 24;
+
 /// Addresses from one to another, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Range {
@@ -40,7 +43,13 @@ impl Range {
         Ipv4Addr::from_bits(self.last)
     }
 
-    fn count(self) -> u64 {
+    /// RFC 1122 §3.2.1.3, RFC 5771: whether these are addresses of hosts, and not of this one.
+    pub(crate) fn is_for_hosts(self) -> bool {
+        let (first, last) = (self.first().octets()[0], self.last().octets()[0]);
+        first > 0 && last < 224 && (last < 127 || first > 127)
+    }
+
+    pub(crate) fn count(self) -> u64 {
         u64::from(self.last - self.first) + 1
     }
 
@@ -49,11 +58,12 @@ impl Range {
     }
 }
 
-/// A network prefix if the range is one, else both ends.
+/// A network if it is one and has room to lose its ends, which are not given to clients; else both ends.
 impl std::fmt::Display for Range {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match cidrs(*self).as_slice() {
-            [net] if net.prefix_len() < 32 => write!(f, "{net}"),
+            [net] if net.prefix_len() <= LONGEST_NETWORK => write!(f, "{net}"),
+            [net] if net.prefix_len() == 32 => write!(f, "{}", net.addr()),
             _ => write!(f, "{}-{}", self.first(), self.last()),
         }
     }
@@ -98,19 +108,6 @@ impl Ranges {
     /// Takes a range out.
     pub(crate) fn remove(&mut self, range: Range) {
         self.ranges = without(&self.ranges, range);
-    }
-
-    /// Keeps the first so many addresses.
-    pub(crate) fn truncate(&mut self, mut count: u64) {
-        self.ranges.retain_mut(|range| {
-            let taken = range.count().min(count);
-            count -= taken;
-            if let Some(more) = taken.checked_sub(1) {
-                // At most the size of the range.
-                range.last = range.first + u32::try_from(more).unwrap_or(u32::MAX - range.first);
-            }
-            taken > 0
-        });
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -173,10 +170,7 @@ mod tests {
             range("10.0.0.1", "10.0.0.255").to_string(),
             "10.0.0.1-10.0.0.255"
         );
-        assert_eq!(
-            range("10.0.0.9", "10.0.0.9").to_string(),
-            "10.0.0.9-10.0.0.9"
-        );
+        assert_eq!(range("10.0.0.9", "10.0.0.9").to_string(), "10.0.0.9");
     }
 
     #[test]
@@ -199,22 +193,15 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_taken_out_and_cut_off() {
+    fn addresses_are_taken_out() {
         let mut ranges = Ranges::default();
         ranges.add(range("0.0.0.0", "255.255.255.255"));
         ranges.remove(range("0.0.0.1", "255.255.255.254"));
         assert_eq!(ranges.count(), 2);
         ranges.add(range("10.0.0.0", "10.0.0.9"));
-        ranges.truncate(5);
         assert_eq!(
             texts(&ranges),
-            [
-                "0.0.0.0-0.0.0.0",
-                "255.255.255.255-255.255.255.255",
-                "10.0.0.0-10.0.0.2"
-            ]
+            ["0.0.0.0", "255.255.255.255", "10.0.0.0-10.0.0.9"]
         );
-        ranges.truncate(0);
-        assert!(ranges.is_empty());
     }
 }

@@ -33,7 +33,11 @@ pub(super) fn read(job: &mut Job<'_>, path: &Path) -> Result<Vec<Item>, ImportEr
         let id = job.ledger.add(
             path,
             index + 1,
-            if known { trimmed } else { trimmed.trim_start() },
+            if known || name.is_empty() {
+                trimmed
+            } else {
+                name
+            },
         );
         if line.len() > LONGEST {
             job.ledger

@@ -1,13 +1,10 @@
-//! What pppd's options become.
+//! Who may log in, by which methods, and whether it is encrypted.
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 
 use toml::Value;
 
-use super::grammar::{ADDRESSES, address_pair};
 use super::options::Options;
-use crate::addresses::{Plan, Range, Source};
 use crate::chap_secrets::{self, Reader};
 use crate::item::Item;
 use crate::job::Job;
@@ -36,104 +33,11 @@ const METHODS: [([&str; 2], [&str; 2], &str); 4] = [
 ];
 const SECRETS: &str = "/etc/ppp/chap-secrets";
 const RADIUS_CONFIGURATION: &str = "/etc/radiusclient/radiusclient.conf";
-/// IPv6 needs that much (RFC 8200 §5).
-const IPV6_MINIMUM_MTU: i64 = 1280;
-/// pppd's default for `maxoctets` is octets in units of this.
-const MEGABYTE: i64 = 1 << 20;
-
-pub(super) fn write(job: &mut Job<'_>, options: &mut Options, plan: &mut Plan, delegate: bool) {
-    network(job, options, plan, delegate);
+pub(super) fn write(job: &mut Job<'_>, options: &mut Options) {
     encryption(job, options);
-    methods(job, options);
-    users(job, options);
-    links(job, options);
-    limits(job, options);
-    programs(job, options);
-    if let Some(item) = options.last(job, &["logfile"]) {
-        job.set("log", "target", item.value.as_str(), &[item.id]);
-    }
-}
-
-fn network(job: &mut Job<'_>, options: &mut Options, plan: &mut Plan, delegate: bool) {
-    for (name, key) in [("ms-dns", "dns"), ("ms-wins", "wins")] {
-        name_servers(job, options, name, key);
-    }
-    for (name, table, key) in [("mtu", "network", "mtu"), ("mru", "ppp", "mru")] {
-        if let Some(item) = options.last(job, &[name]) {
-            job.number(&item, table, key, 1, 576..=1500);
-        }
-    }
-    if let Some(item) = options.last(job, &["proxyarp", "noproxyarp", "-proxyarp"]) {
-        let on = item.name == "proxyarp";
-        job.set("network", "proxy_arp", on, &[item.id]);
-        plan.shared_network = on;
-    }
-    ipv6(job, options);
-    for item in options.all(&[ADDRESSES]) {
-        addresses(job, plan, &item, delegate);
-    }
-}
-
-fn name_servers(job: &mut Job<'_>, options: &mut Options, name: &str, key: &'static str) {
-    let mut servers = Vec::new();
-    let mut lines = Vec::new();
-    for item in options.all(&[name]) {
-        match item.value.parse::<Ipv4Addr>() {
-            _ if servers.len() == 2 => job.ledger.lost(item.id, "a client can be given two"),
-            Ok(address) if !address.is_unspecified() && !address.is_multicast() => {
-                servers.push(Value::String(address.to_string()));
-                lines.push(item.id);
-            }
-            _ => job.ledger.lost(
-                item.id,
-                "names of hosts are not looked up; write an address",
-            ),
-        }
-    }
-    if !servers.is_empty() {
-        job.set("network", key, servers, &lines);
-    }
-}
-
-/// pppd has no IPv6 where it is not told to.
-fn ipv6(job: &mut Job<'_>, options: &mut Options) {
-    let item = options.last(job, &["+ipv6", "ipv6", "noipv6", "-ipv6"]);
-    let wanted = item
-        .as_ref()
-        .is_some_and(|item| matches!(item.name.as_str(), "+ipv6" | "ipv6"));
-    let lines: Vec<LineId> = item.iter().map(|item| item.id).collect();
-    let mtu = job.get("network", "mtu").and_then(Value::as_integer);
-    if wanted && mtu.is_some_and(|mtu| mtu < IPV6_MINIMUM_MTU) {
-        for line in lines {
-            job.ledger
-                .lost(line, format!("IPv6 needs an MTU of {IPV6_MINIMUM_MTU}"));
-        }
-        return job.set("network", "ipv6", false, &[]);
-    }
-    if let Some(item) = item.filter(|item| item.name == "ipv6") {
-        job.ledger.note(
-            item.id,
-            "interface identifiers are the client's and Adit's own",
-        );
-    }
-    job.set("network", "ipv6", wanted, &lines);
-}
-
-fn addresses(job: &mut Job<'_>, plan: &mut Plan, item: &Item, delegate: bool) {
-    if !delegate {
-        let reason = "pptpd gives pppd other addresses, which go before";
-        return job.ledger.needless(item.id, reason);
-    }
-    let (local, remote) = address_pair(&item.raw).unwrap_or_default();
-    if let Some(local) = local {
-        plan.gateway = Some(Source {
-            value: local,
-            lines: vec![item.id],
-        });
-    }
-    if let Some(remote) = remote {
-        plan.add_main(Range::of_address(remote), Some(item.id));
-    }
+    let known = users(job, options);
+    methods(job, options, known);
+    timers(job, options);
 }
 
 fn encryption(job: &mut Job<'_>, options: &mut Options) {
@@ -205,7 +109,8 @@ fn strengths(required: &[Item], without: &[Item]) -> Vec<Value> {
     strengths
 }
 
-fn methods(job: &mut Job<'_>, options: &mut Options) {
+/// `known` says where users come from.
+fn methods(job: &mut Job<'_>, options: &mut Options, known: UsersFrom) {
     let mut demanded = Vec::new();
     let mut refused = Vec::new();
     for (demand, refuse, method) in METHODS {
@@ -260,8 +165,23 @@ fn methods(job: &mut Job<'_>, options: &mut Options) {
         job.remark("no method that is left can encrypt; \"mschap-v2\" is added to [authentication] methods.");
         methods.insert(0, "mschap-v2");
     }
+    if known == UsersFrom::Nowhere && methods.contains(&"chap-md5") {
+        job.remark(
+            "\"chap-md5\" is left out: a database of users has no clear passwords, which it needs.",
+        );
+        methods.retain(|method| *method != "chap-md5");
+        if methods.is_empty() {
+            methods.push("mschap-v2");
+        }
+    }
+    if known == UsersFrom::Secrets && methods.contains(&"pap") {
+        job.remark("pppd looks up PAP users in /etc/ppp/pap-secrets; Adit looks up all users in chap-secrets.");
+    }
     let methods: Vec<Value> = methods.into_iter().map(Value::from).collect();
     job.set("authentication", "methods", methods, &lines);
+}
+
+fn timers(job: &mut Job<'_>, options: &mut Options) {
     if let Some(item) = options.last(job, &["chap-interval"]) {
         match item.number() {
             Some(0) => job
@@ -283,7 +203,16 @@ fn methods(job: &mut Job<'_>, options: &mut Options) {
     }
 }
 
-fn users(job: &mut Job<'_>, options: &mut Options) {
+/// Where users come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UsersFrom {
+    Secrets,
+    Radius,
+    /// What was there cannot be used.
+    Nowhere,
+}
+
+fn users(job: &mut Job<'_>, options: &mut Options) -> UsersFrom {
     let radius = plugins(job, options);
     let file = options.last(job, &["radius-config-file"]);
     let name = options.last(job, &["name"]);
@@ -292,7 +221,8 @@ fn users(job: &mut Job<'_>, options: &mut Options) {
             job.ledger
                 .lost(file.id, "the plugin radius.so is not loaded");
         }
-        return secrets(job, name);
+        secrets(job, name);
+        return UsersFrom::Secrets;
     };
     if let Some(name) = name {
         job.ledger.needless(
@@ -303,39 +233,30 @@ fn users(job: &mut Job<'_>, options: &mut Options) {
     let path = file
         .as_ref()
         .map_or(RADIUS_CONFIGURATION, |item| item.value.as_str());
-    match radiusclient::import(job, Path::new(path)) {
-        Ok(true) => {
-            job.set(
-                "authentication",
-                "order",
-                vec![Value::from("radius")],
-                &[radius],
-            );
-            if let Some(file) = file {
-                job.ledger.needless(file.id, "the file is imported too");
-            }
+    let lost = match radiusclient::import(job, Path::new(path)) {
+        Ok(true) => None,
+        Ok(false) => Some(format!(
+            "{path} names no server whose address and secret are known"
+        )),
+        Err(error) => Some(format!("{path} is not read: {error}")),
+    };
+    let lines = std::iter::once(radius).chain(file.as_ref().map(|file| file.id));
+    if let Some(reason) = lost {
+        for line in lines {
+            job.ledger.lost(line, reason.clone());
         }
-        Ok(false) => {
-            job.ledger.lost(
-                radius,
-                format!("{path} names no server whose address and secret are known"),
-            );
-            if let Some(file) = file {
-                job.ledger.lost(
-                    file.id,
-                    "it names no server whose address and secret are known",
-                );
-            }
-        }
-        Err(error) => {
-            job.ledger
-                .lost(radius, format!("{path} is not read: {error}"));
-            if let Some(file) = file {
-                job.ledger
-                    .lost(file.id, format!("the file is not read: {error}"));
-            }
-        }
+        return UsersFrom::Nowhere;
     }
+    job.set(
+        "authentication",
+        "order",
+        vec![Value::from("radius")],
+        &[radius],
+    );
+    if let Some(file) = file {
+        job.ledger.needless(file.id, "the file is imported too");
+    }
+    UsersFrom::Radius
 }
 
 /// Says what becomes of plugins; returns the line of `radius.so`.
@@ -376,82 +297,5 @@ fn secrets(job: &mut Job<'_>, name: Option<Item>) {
         ),
     }
     job.set("authentication", "order", vec![Value::from("secrets")], &[]);
-    let methods = job
-        .get("authentication", "methods")
-        .and_then(Value::as_array);
-    if methods.is_some_and(|methods| methods.iter().any(|method| method.as_str() == Some("pap"))) {
-        job.remark("pppd looks up PAP users in /etc/ppp/pap-secrets; Adit looks up all users in chap-secrets.");
-    }
     chap_secrets::compare(job, Path::new(SECRETS), Reader::Pppd);
-}
-
-fn links(job: &mut Job<'_>, options: &mut Options) {
-    if let Some(item) = options.last(job, &["lcp-echo-interval"]) {
-        job.number(&item, "ppp", "lcp_echo_interval_seconds", 1, 0..=3600);
-    }
-    if let Some(item) = options.last(job, &["lcp-echo-failure"]) {
-        match item.number() {
-            Some(0) => job
-                .ledger
-                .lost(item.id, "Adit hangs up on a client that is silent"),
-            _ => {
-                job.number(&item, "ppp", "lcp_echo_failures", 1, 1..=100);
-            }
-        }
-    }
-    if let Some(item) = options.last(job, &["lcp-restart"]) {
-        job.number(&item, "ppp", "restart_timer_ms", 1000, 100..=60_000);
-    }
-    for (name, key) in [
-        ("lcp-max-configure", "max_configure"),
-        ("lcp-max-failure", "max_failure"),
-        ("lcp-max-terminate", "max_terminate"),
-    ] {
-        if let Some(item) = options.last(job, &[name]) {
-            job.number(&item, "ppp", key, 1, 1..=255);
-        }
-    }
-}
-
-fn limits(job: &mut Job<'_>, options: &mut Options) {
-    for (name, key) in [("idle", "idle_seconds"), ("maxconnect", "session_seconds")] {
-        if let Some(item) = options.last(job, &[name]) {
-            job.number(&item, "policy", key, 1, 0..=i64::from(u32::MAX));
-        }
-    }
-    if let Some(item) = options.last(job, &["maxoctets", "mo"]) {
-        match item
-            .number()
-            .and_then(|number| number.checked_mul(MEGABYTE))
-        {
-            Some(octets) if octets >= 0 => {
-                job.set("policy", "volume", octets.to_string(), &[item.id]);
-            }
-            _ => job
-                .ledger
-                .lost(item.id, "its value is no number of megabytes"),
-        }
-    }
-}
-
-/// pppd runs these programs without being told to, where they are.
-fn programs(job: &mut Job<'_>, options: &mut Options) {
-    for (name, key, default) in [
-        ("ip-up-script", "ip_up", "/etc/ppp/ip-up"),
-        ("ip-down-script", "ip_down", "/etc/ppp/ip-down"),
-    ] {
-        if let Some(item) = options.last(job, &[name]) {
-            match item.value.starts_with('/') {
-                true => job.set("hooks", key, item.value.as_str(), &[item.id]),
-                false => job
-                    .ledger
-                    .lost(item.id, "a program is named by its whole path"),
-            }
-        } else if job.reader.exists(Path::new(default)) {
-            job.set("hooks", key, default, &[]);
-            job.remark(format!(
-                "pppd runs {default} for each session, and so does Adit: see [hooks] {key}."
-            ));
-        }
-    }
 }
