@@ -34,19 +34,10 @@ Exit codes: 0 written; 1 a file could not be read or written, or Adit refuses wh
 /// Arguments of `adit import`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-#[group(id = "source", required = true, multiple = false, args = ["pptpd", "accel_ppp", "options"])]
 pub struct ImportArgs {
-    /// Import pptpd's configuration, with the options of pppd that it names.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "/etc/pptpd.conf")]
-    pub pptpd: Option<PathBuf>,
-
-    /// Import accel-ppp's configuration.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "/etc/accel-ppp.conf")]
-    pub accel_ppp: Option<PathBuf>,
-
-    /// Print what becomes of each option of the other programs, in Markdown.
-    #[arg(long)]
-    pub options: bool,
+    /// What to import.
+    #[command(flatten)]
+    pub source: Source,
 
     /// Write the configuration, and files with secrets beside it, instead of printing it.
     #[arg(long, value_name = "FILE", conflicts_with = "options")]
@@ -61,17 +52,34 @@ pub struct ImportArgs {
     pub json: bool,
 }
 
+/// What to import: one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Source {
+    /// Import pptpd's configuration, with the options of pppd that it names.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "/etc/pptpd.conf")]
+    pub pptpd: Option<PathBuf>,
+
+    /// Import accel-ppp's configuration.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "/etc/accel-ppp.conf")]
+    pub accel_ppp: Option<PathBuf>,
+
+    /// Print what becomes of each option of the other programs, in Markdown.
+    #[arg(long)]
+    pub options: bool,
+}
+
 /// Imports.
 ///
 /// # Errors
 /// The file cannot be read, or the output cannot be written, or Adit refuses what came of it.
 pub fn run(args: &ImportArgs) -> anyhow::Result<Code> {
-    if args.options {
+    if args.source.options {
         print(&options::markdown())?;
         return Ok(Code::Done);
     }
     let directory = directory(args.output.as_deref())?;
-    let import = match (&args.pptpd, &args.accel_ppp) {
+    let import = match (&args.source.pptpd, &args.source.accel_ppp) {
         (Some(path), _) => adit_import::pptpd(&Disk, path, &directory)?,
         (None, Some(path)) => adit_import::accel_ppp(&Disk, path, &directory)?,
         (None, None) => return Err(Coded::usage("name what to import: --pptpd or --accel-ppp")),

@@ -16,14 +16,7 @@ use crate::secret::Secrets;
 const ORIGINS: usize = 8;
 
 /// Tables, and keys of tables, that Adit does not read yet.
-const ABSENT: &[(&str, &str)] = &[
-    ("log", ""),
-    ("metrics", ""),
-    ("radius", "accounting"),
-    ("radius", "interim_seconds"),
-    ("radius.dynamic_authorization", ""),
-    ("radius.dynamic_authorization.clients", ""),
-];
+const ABSENT: &[(&str, &str)] = &[("metrics", "")];
 
 fn is_absent(table: &str, key: &str) -> bool {
     ABSENT
@@ -156,6 +149,18 @@ impl<'a> Job<'a> {
         }
         self.set(table, key, value, &[item.id]);
         true
+    }
+
+    /// Sets a key to the path that an item names, if that is a whole one; tells whether it is.
+    pub(crate) fn path(&mut self, item: &Item, table: &'static str, key: &'static str) -> bool {
+        let whole = item.value.starts_with('/') && !item.value.contains(char::is_control);
+        match whole {
+            true => self.set(table, key, item.value.as_str(), &[item.id]),
+            false => self
+                .ledger
+                .lost(item.id, "it is named by its whole path in Adit"),
+        }
+        whole
     }
 
     /// Says something that no single line is to blame for.

@@ -22,7 +22,7 @@ fn accel_ppp() -> Import {
         Path::new("/etc/accel-ppp.conf"),
         Path::new("/etc/adit"),
     )
-    .unwrap()
+    .expect("it can be read")
 }
 
 fn office() -> Memory {
@@ -42,7 +42,7 @@ fn office() -> Memory {
 }
 
 fn pptpd(files: &dyn Files, path: &str) -> Import {
-    adit_import::pptpd(files, Path::new(path), Path::new("/etc/adit")).unwrap()
+    adit_import::pptpd(files, Path::new(path), Path::new("/etc/adit")).expect("it can be read")
 }
 
 /// No secret may be anywhere but in files of their own.

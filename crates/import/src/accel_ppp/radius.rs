@@ -250,12 +250,6 @@ fn dynamic_authorization(
             .ledger
             .lost(item.id, "it is not of the form address:port,secret");
     };
-    let place = job.ledger.place(item.id);
-    let file = job
-        .secrets
-        .keep("radius-dynamic-authorization", &secret, &place);
-    let listen = vec![Value::String(address.to_string())];
-    job.set("radius.dynamic_authorization", "listen", listen, &[item.id]);
     let (networks, lines) = match &allowed {
         Some(allowed) => (dae_allowed(job, allowed), vec![allowed.id]),
         None => {
@@ -267,6 +261,19 @@ fn dynamic_authorization(
             (of_servers.collect(), Vec::new())
         }
     };
+    if networks.is_empty() {
+        for line in lines.iter().chain([&item.id]) {
+            job.ledger
+                .lost(*line, "nobody is named who may send such requests");
+        }
+        return;
+    }
+    let place = job.ledger.place(item.id);
+    let file = job
+        .secrets
+        .keep("radius-dynamic-authorization", &secret, &place);
+    let listen = vec![Value::String(address.to_string())];
+    job.set("radius.dynamic_authorization", "listen", listen, &[item.id]);
     write_clients(job, networks, &lines, &file);
 }
 
@@ -279,9 +286,6 @@ fn write_clients(
     const TABLE: &str = "radius.dynamic_authorization.clients";
     networks.sort_unstable();
     networks.dedup();
-    if networks.is_empty() {
-        job.remark("nobody may send CoA and Disconnect requests: name clients in [[radius.dynamic_authorization.clients]].");
-    }
     for network in networks {
         let rows = vec![
             job.row(TABLE, "address", network.to_string(), lines),
@@ -304,7 +308,11 @@ fn dae_server(job: &mut Job<'_>, item: &Item) -> Option<(SocketAddrV4, Zeroizing
         None => rest,
     };
     let address = match place.contains(':') {
-        true => place.trim().parse().ok()?,
+        true => place
+            .trim()
+            .parse()
+            .ok()
+            .filter(|address: &SocketAddrV4| address.port() > 0)?,
         false => SocketAddrV4::new(place.trim().parse().ok()?, DYNAMIC_PORT),
     };
     Some((address, Zeroizing::new(secret.to_owned())))

@@ -25,7 +25,7 @@ fn log(job: &mut Job<'_>, settings: &mut Settings) {
         .next();
     match (file, settings.has_module("log_file")) {
         (Some(item), true) => {
-            job.set("log", "target", item.value.as_str(), &[item.id]);
+            job.path(&item, "log", "target");
             for other in [&module, &syslog].into_iter().flatten() {
                 job.ledger
                     .lost(other.id, "the log goes to one place, a file here");
@@ -64,15 +64,7 @@ fn programs(job: &mut Job<'_>, settings: &mut Settings) {
     let mut any = false;
     for (name, key) in [("ip-up", "ip_up"), ("ip-down", "ip_down")] {
         if let Some(item) = settings.first(job, "pppd-compat", name) {
-            match item.value.starts_with('/') {
-                true => {
-                    job.set("hooks", key, item.value.as_str(), &[item.id]);
-                    any = true;
-                }
-                false => job
-                    .ledger
-                    .lost(item.id, "a program is named by its whole path"),
-            }
+            any |= job.path(&item, "hooks", key);
         }
     }
     if let Some(item) = settings.first(job, "pppd-compat", "fork-limit") {

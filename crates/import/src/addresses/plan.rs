@@ -214,12 +214,16 @@ impl Plan {
         };
         for pool in &mut self.named {
             renamed(&mut pool.name);
-            pool.next.as_mut().map(renamed);
+            if let Some(next) = &mut pool.next {
+                renamed(next);
+            }
         }
-        self.preferred
-            .as_mut()
-            .map(|preferred| renamed(&mut preferred.value));
-        self.main_next.as_mut().map(renamed);
+        if let Some(preferred) = &mut self.preferred {
+            renamed(&mut preferred.value);
+        }
+        if let Some(next) = &mut self.main_next {
+            renamed(next);
+        }
         for (old, new) in names.iter().filter(|(old, new)| old != new) {
             job.remark(format!(
                 "the pool `{}` is called `{new}` now, because Adit does not take the name; RADIUS replies that name \

@@ -13,7 +13,7 @@ pub(super) fn write(job: &mut Job<'_>, options: &mut Options) {
     limits(job, options);
     programs(job, options);
     if let Some(item) = options.last(job, &["logfile"]) {
-        job.set("log", "target", item.value.as_str(), &[item.id]);
+        job.path(&item, "log", "target");
     }
 }
 
@@ -73,12 +73,7 @@ fn programs(job: &mut Job<'_>, options: &mut Options) {
         ("ip-down-script", "ip_down", "/etc/ppp/ip-down"),
     ] {
         if let Some(item) = options.last(job, &[name]) {
-            match item.value.starts_with('/') {
-                true => job.set("hooks", key, item.value.as_str(), &[item.id]),
-                false => job
-                    .ledger
-                    .lost(item.id, "a program is named by its whole path"),
-            }
+            job.path(&item, "hooks", key);
         } else if job.reader.exists(Path::new(default)) {
             job.set("hooks", key, default, &[]);
             job.remark(format!(

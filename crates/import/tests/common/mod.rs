@@ -1,4 +1,6 @@
-//! Files in memory, and questions to an import.
+//! Files in memory, and questions to an import. Each file of tests uses some of this.
+
+#![allow(dead_code)]
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,10 +10,10 @@ use adit_server::config::Config;
 
 /// Files in memory.
 #[derive(Debug, Default)]
-pub struct Memory(pub HashMap<PathBuf, Vec<u8>>);
+pub(crate) struct Memory(pub(crate) HashMap<PathBuf, Vec<u8>>);
 
 impl Memory {
-    pub fn with(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn with(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.0.insert(PathBuf::from(path), content.into());
         self
     }
@@ -24,27 +26,29 @@ impl Files for Memory {
 }
 
 /// Imports an `accel-ppp.conf` that needs no other file.
-pub fn accel_ppp(text: &str) -> Import {
+pub(crate) fn accel_ppp(text: &str) -> Import {
     let files = Memory::default().with("/a.conf", text);
-    adit_import::accel_ppp(&files, Path::new("/a.conf"), Path::new("/etc/adit")).unwrap()
+    adit_import::accel_ppp(&files, Path::new("/a.conf"), Path::new("/etc/adit"))
+        .expect("it can be read")
 }
 
 /// Imports a `pptpd.conf` with a file of options.
-pub fn pptpd(text: &str, options: &str) -> Import {
+pub(crate) fn pptpd(text: &str, options: &str) -> Import {
     let files = Memory::default()
         .with("/etc/pptpd.conf", format!("option /o\n{text}"))
         .with("/o", options);
-    adit_import::pptpd(&files, Path::new("/etc/pptpd.conf"), Path::new("/etc/adit")).unwrap()
+    adit_import::pptpd(&files, Path::new("/etc/pptpd.conf"), Path::new("/etc/adit"))
+        .expect("it can be read")
 }
 
 /// The configuration as Adit reads it.
-pub fn checked(import: &Import) -> Config {
+pub(crate) fn checked(import: &Import) -> Config {
     Config::parse(&import.configuration, "imported")
         .unwrap_or_else(|error| panic!("{error}\n{}", import.configuration))
 }
 
 /// The account of the line that says this.
-pub fn outcome<'a>(import: &'a Import, text: &str) -> &'a Outcome {
+pub(crate) fn outcome<'a>(import: &'a Import, text: &str) -> &'a Outcome {
     let lines: Vec<&Line> = import
         .lines
         .iter()
@@ -58,7 +62,7 @@ pub fn outcome<'a>(import: &'a Import, text: &str) -> &'a Outcome {
 }
 
 /// The keys that a line became.
-pub fn keys<'a>(import: &'a Import, text: &str) -> Vec<&'a str> {
+pub(crate) fn keys<'a>(import: &'a Import, text: &str) -> Vec<&'a str> {
     match outcome(import, text) {
         Outcome::Carried { keys, .. } => keys.iter().map(String::as_str).collect(),
         other => panic!("`{text}`: {other:?}"),
@@ -66,7 +70,7 @@ pub fn keys<'a>(import: &'a Import, text: &str) -> Vec<&'a str> {
 }
 
 /// Why a line was lost.
-pub fn lost<'a>(import: &'a Import, text: &str) -> &'a str {
+pub(crate) fn lost<'a>(import: &'a Import, text: &str) -> &'a str {
     match outcome(import, text) {
         Outcome::NotCarried { reason } => reason,
         other => panic!("`{text}`: {other:?}"),
@@ -74,7 +78,7 @@ pub fn lost<'a>(import: &'a Import, text: &str) -> &'a str {
 }
 
 /// Why a line needs nothing.
-pub fn needless<'a>(import: &'a Import, text: &str) -> &'a str {
+pub(crate) fn needless<'a>(import: &'a Import, text: &str) -> &'a str {
     match outcome(import, text) {
         Outcome::NotNeeded { reason } => reason,
         other => panic!("`{text}`: {other:?}"),
@@ -82,8 +86,8 @@ pub fn needless<'a>(import: &'a Import, text: &str) -> &'a str {
 }
 
 /// A value of the configuration, as TOML.
-pub fn value(import: &Import, key: &str) -> String {
-    let table: toml::Table = import.configuration.parse().unwrap();
+pub(crate) fn value(import: &Import, key: &str) -> String {
+    let table: toml::Table = import.configuration.parse().expect("it can be read");
     let mut value = toml::Value::Table(table);
     for part in key.split('.') {
         let next = match part.parse::<usize>() {
@@ -98,14 +102,14 @@ pub fn value(import: &Import, key: &str) -> String {
 }
 
 /// Whether the configuration has a key.
-pub fn has(import: &Import, key: &str) -> bool {
-    let (table, key) = key.split_once('.').unwrap();
-    let file: toml::Table = import.configuration.parse().unwrap();
+pub(crate) fn has(import: &Import, key: &str) -> bool {
+    let (table, key) = key.split_once('.').expect("it can be read");
+    let file: toml::Table = import.configuration.parse().expect("it can be read");
     file.get(table)
         .is_some_and(|table| table.get(key).is_some())
 }
 
 /// Whether a remark says so.
-pub fn remarks(import: &Import, text: &str) -> bool {
+pub(crate) fn remarks(import: &Import, text: &str) -> bool {
     import.remarks.iter().any(|remark| remark.contains(text))
 }
