@@ -8,8 +8,8 @@ use adit_server::config::Log;
 
 use crate::exit::Code;
 use crate::{
-    bench, config, connect, demo, disconnect, group, import, inspect, logging, serve, sessions,
-    user,
+    bench, config, connect, demo, disconnect, group, import, inspect, log_level, logging, pool,
+    reload, serve, session, sessions, stats, trace, user,
 };
 
 /// Shown below the help of the program.
@@ -72,8 +72,20 @@ pub enum Command {
     Group(group::GroupArgs),
     /// List the sessions of the running server.
     Sessions(sessions::SessionsArgs),
+    /// Show one session of the running server, and why it failed.
+    Session(session::SessionArgs),
     /// End sessions of the running server.
     Disconnect(disconnect::DisconnectArgs),
+    /// Show live what passes through the sessions of one user or address.
+    Trace(trace::TraceArgs),
+    /// Tell what came and went since the server started.
+    Stats(stats::StatsArgs),
+    /// Tell how full the address pools of the running server are.
+    Pool(pool::PoolArgs),
+    /// Change what the running server logs.
+    LogLevel(log_level::LogLevelArgs),
+    /// Have the running server read its configuration again.
+    Reload(reload::ReloadArgs),
     /// Check a configuration or print the default one.
     Config(config::ConfigArgs),
     /// Write the configuration of pptpd or accel-ppp as one for Adit.
@@ -113,6 +125,12 @@ impl Cli {
             Command::User(args) => user::run(args),
             Command::Group(args) => group::run(args),
             Command::Sessions(args) => sessions::run(&args),
+            Command::Session(args) => session::run(&args),
+            Command::Trace(args) => trace::run(&args),
+            Command::Stats(args) => stats::run(&args),
+            Command::Pool(args) => pool::run(&args),
+            Command::LogLevel(args) => log_level::run(&args),
+            Command::Reload(args) => reload::run(&args),
             Command::Disconnect(args) => disconnect::run(&args),
             Command::Config(args) => config::run(&args),
             Command::Import(args) => import::run(&args),

@@ -20,7 +20,11 @@ use crate::event::{CallEnd, CallKey, CallReport, ConnectionId, Path};
 use crate::opening::Accepted;
 use crate::rate::Buckets;
 use crate::router::{is_link_local, upper_half};
+use crate::tap::{Place, Seen, Sender, Taps};
 use crate::timers::Armed;
+
+/// Said of a packet that was dropped for it.
+const RATE_LIMIT: &str = "the call has a rate limit";
 
 /// Counters of a call's inner packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,6 +75,25 @@ impl CallCounters {
             *sum += count;
         }
     }
+
+    /// All counters by name, in the order of the fields.
+    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("received_packets", self.received_packets),
+            ("received_octets", self.received_octets),
+            ("sent_packets", self.sent_packets),
+            ("sent_octets", self.sent_octets),
+            ("malformed", self.malformed),
+            ("unexpected", self.unexpected),
+            ("clear_text", self.clear_text),
+            ("undecryptable", self.undecryptable),
+            ("foreign_source", self.foreign_source),
+            ("too_big", self.too_big),
+            ("not_up", self.not_up),
+            ("rate_limited", self.rate_limited),
+        ]
+        .into_iter()
+    }
 }
 
 /// One call: its GRE session, its PPP link and what passes through them.
@@ -95,6 +118,8 @@ pub(crate) struct Call {
     pub(crate) counters: CallCounters,
     /// The rate limits, if it has any.
     pub(crate) buckets: Option<Box<Buckets>>,
+    /// Those who look on.
+    pub(crate) taps: Taps,
 }
 
 /// What the data path needs to know of the endpoint.
@@ -122,6 +147,14 @@ impl Call {
         deadlines.into_iter().flatten().min()
     }
 
+    /// Where those who look on see it.
+    pub(crate) const fn place(&self) -> Place {
+        Place {
+            connection: self.connection,
+            call: Some(self.key),
+        }
+    }
+
     pub(crate) fn report(&self) -> CallReport {
         CallReport {
             link: self.link.summary(),
@@ -133,7 +166,9 @@ impl Call {
     /// The session, and where the frames that it delivers go.
     fn parts<'p>(&mut self, policy: DataPolicy) -> (&mut Session, Inner<'_, 'p>) {
         let inner = Inner {
+            place: self.place(),
             key: self.key,
+            taps: &self.taps,
             link: &mut self.link,
             ipv4: self.ipv4,
             ipv6: self.ipv6,
@@ -171,6 +206,10 @@ impl Call {
         let accepted = inner.accepted;
         if let Err(discard) = result {
             trace!(parent: &self.span, %discard, "dropped a GRE packet");
+            if !self.taps.is_empty() {
+                let seen = Seen::Dropped(Sender::Peer, &discard);
+                self.taps.see(self.place(), seen);
+            }
         }
         accepted
     }
@@ -263,7 +302,15 @@ impl Call {
             && !bucket.admit(now, length)
         {
             self.counters.rate_limited += 1;
+            if !self.taps.is_empty() {
+                let seen = Seen::Dropped(Sender::Us, &RATE_LIMIT);
+                self.taps.see(self.place(), seen);
+            }
             return None;
+        }
+        if !self.taps.is_empty() {
+            let seen = Seen::Packet(Sender::Us, slot.packet());
+            self.taps.see(self.place(), seen);
         }
         match self
             .link
@@ -284,12 +331,15 @@ impl Call {
                 });
                 None
             }
-            Err(error @ SealError::TooBig { .. }) => {
-                self.counters.too_big += 1;
-                Some(error)
-            }
             Err(error) => {
-                self.counters.not_up += 1;
+                match error {
+                    SealError::TooBig { .. } => self.counters.too_big += 1,
+                    _ => self.counters.not_up += 1,
+                }
+                if !self.taps.is_empty() {
+                    let seen = Seen::Dropped(Sender::Us, &error);
+                    self.taps.see(self.place(), seen);
+                }
                 Some(error)
             }
         }
@@ -316,6 +366,8 @@ impl Call {
 /// The parts of a call that frames from the session go to.
 struct Inner<'a, 'p> {
     key: CallKey,
+    place: Place,
+    taps: &'a Taps,
     link: &'a mut Link,
     ipv4: Option<Ipv4Network>,
     ipv6: Option<Ipv6Network>,
@@ -349,6 +401,7 @@ impl Inner<'_, '_> {
         let _entered = is_control(frame).then(|| {
             let entered = self.span.enter();
             debug!("received {}", Described(frame));
+            self.show(|| Seen::Frame(Sender::Peer, frame));
             entered
         });
         match self.link.open_frame(now, frame, cipher) {
@@ -384,6 +437,7 @@ impl Inner<'_, '_> {
         }
         if self.policy.source_check == SourceCheck::Assigned && !self.is_own(packet) {
             self.counters.foreign_source += 1;
+            self.show(|| Seen::Dropped(Sender::Peer, &"its source is not the peer's address"));
             return;
         }
         let buckets = self.buckets.as_deref_mut();
@@ -391,14 +445,23 @@ impl Inner<'_, '_> {
             && !bucket.admit(now, packet.len())
         {
             self.counters.rate_limited += 1;
+            self.show(|| Seen::Dropped(Sender::Peer, &RATE_LIMIT));
             return;
         }
         if self.policy.clamp_mss {
             mss::clamp(packet, self.link.mtu());
         }
+        self.show(|| Seen::Packet(Sender::Peer, packet));
         self.counters.received_packets += 1;
         self.counters.received_octets += packet.len() as u64;
         sink.network(self.key, packet);
+    }
+
+    /// Shows something to those who look on, if anybody does.
+    fn show<'s>(&self, seen: impl FnOnce() -> Seen<'s>) {
+        if !self.taps.is_empty() {
+            self.taps.see(self.place, seen());
+        }
     }
 
     /// Whether the owner knows that packets of this version pass.
@@ -446,6 +509,7 @@ impl Inner<'_, '_> {
         };
         *counter += 1;
         trace!(parent: self.span, %discard, "dropped a frame");
+        self.show(|| Seen::Dropped(Sender::Peer, &discard));
     }
 }
 

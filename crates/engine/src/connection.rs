@@ -6,6 +6,7 @@ use tracing::Span;
 
 use crate::config::Dial;
 use crate::event::{CallKey, Path};
+use crate::tap::Taps;
 use crate::timers::Armed;
 
 /// One control connection, the path that it came by, and its calls.
@@ -19,6 +20,10 @@ pub(crate) struct Connection {
     pub(crate) reserved: BTreeMap<CallHandle, u16>,
     pub(crate) armed: Armed,
     pub(crate) span: Span,
+    /// Those who look on at it.
+    pub(crate) taps: Taps,
+    /// Those who are to look on at its later calls.
+    pub(crate) call_taps: Taps,
 }
 
 /// What a connection is for.

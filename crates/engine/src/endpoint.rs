@@ -24,6 +24,7 @@ use crate::opening::{Ciphers, Opening};
 use crate::rate::{Buckets, RateLimits};
 use crate::router::{Destination, Router};
 use crate::shard::Places;
+use crate::tap::{Tap, Taps};
 use crate::timers::{Armed, Timers};
 
 /// Where packets go that leave an endpoint. Both are called from within the endpoint, so they should do
@@ -162,6 +163,8 @@ impl Endpoint {
             reserved: BTreeMap::new(),
             armed: Armed::default(),
             span,
+            taps: Taps::default(),
+            call_taps: Taps::default(),
         };
         self.connections.insert(id, connection);
         self.settle(now, id);
@@ -277,6 +280,38 @@ impl Endpoint {
     pub fn limit(&mut self, now: Instant, key: CallKey, limits: RateLimits) {
         if let Some(call) = self.call_mut(key) {
             call.buckets = Buckets::new(limits, now);
+        }
+    }
+
+    /// Has somebody look on at a connection from now on, and at the calls that come up on it.
+    pub fn tap_connection(&mut self, id: ConnectionId, tap: &Arc<dyn Tap>) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.taps.add(tap);
+            connection.call_taps.add(tap);
+        }
+    }
+
+    /// Has somebody look on at a call from now on, and at the messages of its connection.
+    pub fn tap_call(&mut self, key: CallKey, tap: &Arc<dyn Tap>) {
+        let Some(call) = self.call_mut(key) else {
+            return;
+        };
+        call.taps.add(tap);
+        let id = call.connection;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.taps.add(tap);
+        }
+    }
+
+    /// Ends what [`tap_connection`](Self::tap_connection) and [`tap_call`](Self::tap_call) have begun for
+    /// this one.
+    pub fn untap(&mut self, tap: &Arc<dyn Tap>) {
+        for connection in self.connections.values_mut() {
+            connection.taps.remove(tap);
+            connection.call_taps.remove(tap);
+        }
+        for call in self.calls.values_mut() {
+            call.taps.remove(tap);
         }
     }
 

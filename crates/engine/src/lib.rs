@@ -13,6 +13,7 @@
 //! | `networks` | look-up by the longest prefix |
 //! | `shard` | what is shared where several endpoints are one to the outside |
 //! | `advertise` | router advertisements to a call's peer |
+//! | `tap` | looking on at what passes |
 //! | `timers` | one queue for the deadlines of all of them |
 
 #![forbid(unsafe_code)]
@@ -29,6 +30,7 @@ mod opening;
 mod rate;
 mod router;
 mod shard;
+mod tap;
 mod timers;
 
 pub use advertise::RouterConfig;
@@ -43,3 +45,4 @@ pub use networks::Networks;
 pub use rate::{RateLimit, RateLimits};
 pub use router::Destination;
 pub use shard::{CallLimit, Shard};
+pub use tap::{Place, Seen, Sender, Tap};

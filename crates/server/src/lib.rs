@@ -10,6 +10,7 @@
 mod aaa;
 pub mod config;
 pub mod control_socket;
+mod diagnosis;
 mod doorbell;
 mod events;
 mod hooks;
@@ -22,7 +23,9 @@ mod server;
 mod service;
 mod sessions;
 mod settings;
+mod tally;
 pub mod users;
+mod viewer;
 mod worker;
 
 pub use aaa::{RadiusError, SpoolError};

@@ -18,6 +18,7 @@ use crate::log_control::LogControl;
 use crate::metrics::{Counted, Listener};
 use crate::service::Service;
 use crate::sessions::{ServerFacts, Sessions};
+use crate::tally::Tally;
 use crate::worker::Crew;
 use crate::worker::message::Command;
 
@@ -25,11 +26,13 @@ mod accept;
 mod admin;
 mod audit;
 mod connections;
+mod ended;
 mod error;
 mod events;
 mod leases;
 mod listeners;
 mod logins;
+mod rates;
 mod reach;
 mod refusals;
 mod scrape;
@@ -37,9 +40,11 @@ mod start;
 #[allow(dead_code)]
 mod terms;
 mod throttle;
+mod traces;
 
 use admin::Inquiries;
 use connections::Connections;
+use ended::EndedSessions;
 pub use error::ServeError;
 use leases::Leases;
 use listeners::Listeners;
@@ -47,6 +52,7 @@ use refusals::Refusals;
 use scrape::Gathering;
 pub(crate) use terms::Terms;
 use throttle::Throttle;
+use traces::Traces;
 
 const SIGNALS: Token = Token(0);
 const BELL: Token = Token(1);
@@ -85,6 +91,9 @@ pub struct Server {
     facts: ServerFacts,
     control_socket: ControlSocket,
     inquiries: Inquiries,
+    traces: Traces,
+    ended: EndedSessions,
+    tally: Tally,
     signals: Signals,
     sessions: Sessions,
     leases: Leases,
@@ -261,6 +270,8 @@ impl Server {
 
     fn tear_down(mut self) {
         let deadline = Instant::now() + SETTLING;
+        // Nobody is to wait for what is not answered any more.
+        self.inquiries = Inquiries::default();
         for observer in &mut self.observers {
             observer.finish(deadline);
         }

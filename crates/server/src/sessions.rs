@@ -13,6 +13,7 @@ use ipnet::{IpNet, Ipv6Net};
 use crate::aaa::facts::{Cause, Facts};
 use crate::aaa::{Profile, SessionId};
 use crate::control_socket::{Losses, SessionInfo, Traffic};
+use crate::diagnosis::Trouble;
 use crate::server::Terms;
 
 /// What is the same for all sessions.
@@ -55,6 +56,19 @@ pub(crate) struct Session {
     pub(crate) ending: Option<Cause>,
     /// The interface identifier of its peer, while IPv6 is up.
     pub(crate) interface_id: Option<InterfaceId>,
+    /// What it has met with, for those who ask why it failed.
+    pub(crate) story: Story,
+}
+
+/// What a session has met with.
+#[derive(Debug, Default)]
+pub(crate) struct Story {
+    /// The name that the client sent.
+    pub(crate) sent_name: Option<String>,
+    /// What kept the last login from being accepted.
+    pub(crate) trouble: Option<Trouble>,
+    /// What an operator who ended it gave as the reason.
+    pub(crate) reason: Option<String>,
 }
 
 /// What leads to a session from inside: its leases, and networks behind the client.
@@ -294,6 +308,7 @@ impl Session {
             peer_call_id: self.ids.peer_call_id,
             peer_host: self.host.clone(),
             peer_vendor: self.vendor.clone(),
+            rate: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use adit_bench::ping::Pinger;
 use adit_bench::program::Program;
 use adit_bench::stop::Stop;
 use adit_net::namespace::Host;
-use adit_server::control_socket::{Reply, Request, SessionInfo, ask};
+use adit_server::control_socket::{Reply, Request, SessionInfo, SessionQuery, ask};
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -163,7 +163,10 @@ impl Stage {
 
     /// What the server tells of its only session.
     fn session(&self) -> anyhow::Result<SessionInfo> {
-        match ask(&control_socket(self.directory.path()), &Request::Sessions)? {
+        match ask(
+            &control_socket(self.directory.path()),
+            &Request::Sessions(SessionQuery::default()),
+        )? {
             Reply::Sessions { mut sessions } if sessions.len() == 1 => Ok(sessions.remove(0)),
             other => bail!("the server does not tell of one session: {other:?}"),
         }

@@ -104,6 +104,11 @@ impl Server {
             .unwrap()
     }
 
+    /// The arguments that name its control socket.
+    pub(crate) fn control_socket(&self) -> [PathBuf; 2] {
+        ["--control-socket".into(), socket(self.directory.path())]
+    }
+
     /// Ends it in order and leaves its directory.
     pub(crate) fn stop(self) -> (Ended, TempDir) {
         self.program.signal(Signal::SIGTERM);

@@ -11,6 +11,8 @@ mod bench_sessions;
 #[cfg(test)]
 mod bench_throughput;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod dns;

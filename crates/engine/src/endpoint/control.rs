@@ -15,6 +15,7 @@ use crate::call::{Call, CallCounters};
 use crate::config::Dial;
 use crate::connection::{Connection, Purpose};
 use crate::event::{CallEnd, CallKey, ConnectionId, Event, Output, Path, SessionIds, Totals};
+use crate::tap::{Place, Seen, Sender};
 use crate::timers::Armed;
 
 use super::{Endpoint, OUTER_OVERHEAD, Owner, PPP_HEADER};
@@ -23,7 +24,7 @@ impl Endpoint {
     /// Carries out what a control connection wants, until it wants nothing more.
     pub(super) fn settle(&mut self, now: Instant, id: ConnectionId) {
         while let Some(connection) = self.connections.get_mut(&id) {
-            log_received(connection);
+            tell_received(id, connection);
             let Some(output) = connection.control.poll_output() else {
                 let wanted = connection.deadline();
                 self.timers
@@ -47,6 +48,12 @@ impl Endpoint {
 
     fn send_message(&mut self, id: ConnectionId, message: &Message) {
         debug!("sent {message}");
+        if let Some(connection) = self.connections.get(&id)
+            && !connection.taps.is_empty()
+        {
+            let seen = Seen::Message(Sender::Us, message);
+            connection.taps.see(Place::of_connection(id), seen);
+        }
         let mut octets = Vec::new();
         message.encode(&mut octets);
         self.outputs.push_back(Output::Stream(id, octets));
@@ -64,6 +71,13 @@ impl Endpoint {
             Control::Violation(violation) => debug!("the peer broke the protocol: {violation}"),
             Control::Closed(why) => {
                 debug!("control connection closed: {why}");
+                if let Some(connection) = self.connections.get(&id)
+                    && !connection.taps.is_empty()
+                {
+                    connection
+                        .taps
+                        .see(Place::of_connection(id), Seen::Ended(&why));
+                }
                 let event = Event::ConnectionDown {
                     connection: id,
                     why,
@@ -174,6 +188,7 @@ impl Endpoint {
         self.next_generation = self.config.shard.next_number(self.next_generation);
         connection.calls.insert(up.call, key);
         let path = connection.path;
+        let taps = connection.call_taps.clone();
         let span = info_span!(parent: &connection.span, "call", id = key.number());
         let session = Session::new(
             &self.config.session,
@@ -198,6 +213,7 @@ impl Endpoint {
             ending: None,
             counters: CallCounters::default(),
             buckets: None,
+            taps,
         };
         call.link.open(now);
         self.calls.insert(key.call_id, Box::new(call));
@@ -279,6 +295,9 @@ impl Endpoint {
         }
         let ending = call.ending.take().or(leaving);
         let why = ending.unwrap_or(CallEnd::Control(why));
+        if !call.taps.is_empty() {
+            call.taps.see(call.place(), Seen::Ended(&why));
+        }
         let event = Event::CallDown {
             call: call.key,
             connection: call.connection,
@@ -290,8 +309,12 @@ impl Endpoint {
 }
 
 /// One line for each control message that came.
-fn log_received(connection: &mut Connection) {
+fn tell_received(id: ConnectionId, connection: &mut Connection) {
     while let Some(message) = connection.control.poll_received() {
         debug!(parent: &connection.span, "received {message}");
+        if !connection.taps.is_empty() {
+            let seen = Seen::Message(Sender::Peer, &message);
+            connection.taps.see(Place::of_connection(id), seen);
+        }
     }
 }

@@ -12,6 +12,7 @@ use tracing::debug;
 
 use crate::call::Call;
 use crate::event::{CallEnd, CallKey, Event, Output};
+use crate::tap::{Seen, Sender};
 
 use super::{Endpoint, Owner};
 
@@ -84,6 +85,9 @@ impl Endpoint {
 
     fn send_frame(&mut self, now: Instant, call: &mut Call, frame: &[u8]) {
         debug!("sent {}", Described(frame));
+        if !call.taps.is_empty() {
+            call.taps.see(call.place(), Seen::Frame(Sender::Us, frame));
+        }
         let Ok(length) = u16::try_from(frame.len()) else {
             return;
         };

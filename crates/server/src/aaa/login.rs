@@ -8,6 +8,7 @@ use adit_ppp::auth::{Credentials, Proven, Refusal, Ticket};
 
 use super::radius::SharedStatistics;
 use super::{Profile, SessionId};
+use crate::diagnosis::Obstacle;
 
 /// A peer that wants to log in. It travels to the back ends and comes back with what they found.
 #[derive(Debug)]
@@ -54,6 +55,8 @@ pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
     /// What the operator is told.
     pub(crate) why: String,
+    /// What stood in the way.
+    pub(crate) obstacle: Obstacle,
 }
 
 impl Refused {
@@ -61,7 +64,13 @@ impl Refused {
         Self {
             refusal,
             why: why.into(),
+            obstacle: Obstacle::Refused(refusal),
         }
+    }
+
+    /// The same where something else than the back end's judgement stood in the way.
+    pub(crate) fn because(self, obstacle: Obstacle) -> Self {
+        Self { obstacle, ..self }
     }
 }
 

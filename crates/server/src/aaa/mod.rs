@@ -33,6 +33,7 @@ pub use radius::RadiusError;
 pub(crate) use radius::{RadiusAccounting, RadiusBackEnd};
 
 use crate::config::WhenUnreachable;
+use crate::diagnosis::Obstacle;
 use crate::doorbell::Doorbell;
 
 /// Where back ends put what they found.
@@ -102,7 +103,8 @@ impl Authority {
     /// Has a login judged. What is decided at once comes back.
     pub(crate) fn ask(&self, login: Box<Login>) -> Option<Judged> {
         let Some(back_end) = self.back_ends.get(login.asked) else {
-            let refused = Refused::new(Refusal::WrongPassword, "no back end knows this user");
+            let refused = Refused::new(Refusal::WrongPassword, "no back end knows this user")
+                .because(Obstacle::UnknownUser);
             return Some(Judged {
                 back_end: None,
                 result: Err(refused),
@@ -132,7 +134,7 @@ impl Authority {
             Finding::Refused(refused) => Err(refused),
             Finding::Unreachable(why) if self.unreachable == WhenUnreachable::Refuse => {
                 tracing::error!("{why}");
-                Err(Refused::new(Refusal::Unavailable, why))
+                Err(Refused::new(Refusal::Unavailable, why).because(Obstacle::Unreachable))
             }
             Finding::Unreachable(why) => {
                 tracing::error!("{why}; the next back end is asked");
@@ -156,7 +158,8 @@ impl Authority {
             let refused = Refused::new(
                 Refusal::Unavailable,
                 "no back end that was reached knows this user",
-            );
+            )
+            .because(Obstacle::Unreachable);
             return Some(Judged {
                 login,
                 back_end: None,

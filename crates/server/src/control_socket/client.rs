@@ -1,8 +1,10 @@
 //! Asking a running server.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{ANSWER, LONGEST_REPLY, Reply, Request, TRANSFER};
 
@@ -53,28 +55,99 @@ pub enum AskError {
 /// # Errors
 /// There is no server, it does not answer in time, or it refuses.
 pub fn ask(path: &Path, request: &Request) -> Result<Reply, AskError> {
-    let line = exchange(path, request).map_err(|source| AskError::of(path, source))?;
-    match serde_json::from_slice(&line) {
-        Ok(Reply::Error { message }) => Err(AskError::Refused(message)),
-        Ok(reply) => Ok(reply),
-        Err(_) => Err(AskError::NotUnderstood {
+    Conversation::open(path)?.ask(request)
+}
+
+/// A connection to a server, for several requests one after the other.
+#[derive(Debug)]
+pub struct Conversation {
+    path: PathBuf,
+    stream: BufReader<UnixStream>,
+}
+
+impl Conversation {
+    /// Connects to the server at `path`.
+    ///
+    /// # Errors
+    /// There is no server, or it is not for us.
+    pub fn open(path: &Path) -> Result<Self, AskError> {
+        let connect = || {
+            let stream = UnixStream::connect(path)?;
+            stream.set_write_timeout(Some(TRANSFER))?;
+            Ok(stream)
+        };
+        let stream = connect().map_err(|source| AskError::of(path, source))?;
+        Ok(Self {
             path: path.to_owned(),
-        }),
+            stream: BufReader::new(stream),
+        })
+    }
+
+    /// Sends a request and waits for the reply.
+    ///
+    /// # Errors
+    /// The server is gone, does not answer in time, or refuses.
+    pub fn ask(&mut self, request: &Request) -> Result<Reply, AskError> {
+        self.send(request)
+            .map_err(|source| AskError::of(&self.path, source))?;
+        self.receive(Some(ANSWER + TRANSFER))
+    }
+
+    /// Waits for one more line of the reply to [`Request::Trace`]; for as long as it takes.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub fn next(&mut self) -> Result<Reply, AskError> {
+        self.receive(None)
+    }
+
+    /// For another thread that is to end a wait for a reply.
+    ///
+    /// # Errors
+    /// The system has no room for one more descriptor.
+    pub fn line_to_cut(&self) -> io::Result<Line> {
+        self.stream.get_ref().try_clone().map(Line)
+    }
+
+    fn send(&mut self, request: &Request) -> io::Result<()> {
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line)
+    }
+
+    fn receive(&mut self, patience: Option<Duration>) -> Result<Reply, AskError> {
+        let line = self
+            .line(patience)
+            .map_err(|source| AskError::of(&self.path, source))?;
+        match serde_json::from_slice(&line) {
+            Ok(Reply::Error { message }) => Err(AskError::Refused(message)),
+            Ok(reply) => Ok(reply),
+            Err(_) => Err(AskError::NotUnderstood {
+                path: self.path.clone(),
+            }),
+        }
+    }
+
+    fn line(&mut self, patience: Option<Duration>) -> io::Result<Vec<u8>> {
+        self.stream.get_ref().set_read_timeout(patience)?;
+        let mut line = Vec::new();
+        let mut bounded = self.stream.by_ref().take(LONGEST_REPLY);
+        bounded.read_until(b'\n', &mut line)?;
+        match line.is_empty() {
+            true => Err(ErrorKind::UnexpectedEof.into()),
+            false => Ok(line),
+        }
     }
 }
 
-fn exchange(path: &Path, request: &Request) -> io::Result<Vec<u8>> {
-    let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(ANSWER + TRANSFER))?;
-    stream.set_write_timeout(Some(TRANSFER))?;
-    let mut line = serde_json::to_vec(request)?;
-    line.push(b'\n');
-    stream.write_all(&line)?;
-    let mut reply = Vec::new();
-    BufReader::new(stream.take(LONGEST_REPLY)).read_until(b'\n', &mut reply)?;
-    match reply.is_empty() {
-        true => Err(ErrorKind::UnexpectedEof.into()),
-        false => Ok(reply),
+/// The other handle of a [`Conversation`].
+#[derive(Debug)]
+pub struct Line(UnixStream);
+
+impl Line {
+    /// Ends the conversation: whoever waits for a reply gets an error.
+    pub fn cut(&self) {
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 

@@ -1,28 +1,108 @@
-//! Requests and replies.
+//! Requests and replies: each a line of JSON.
+//!
+//! The form only grows. A reply may have fields that its reader does not know, which are to be passed over;
+//! a request with a field that the server does not know is refused, because it could mean less than it
+//! says.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Listen;
+use super::session::{EndedInfo, SessionDetail, SessionInfo};
+use super::status::{PoolInfo, StatsInfo, StatusInfo};
+use super::trace::{TraceQuery, Traced};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    /// List all sessions.
-    Sessions,
+    /// List sessions.
+    Sessions(SessionQuery),
+    /// Tell everything about some sessions, also about those that ended a short while ago.
+    Session {
+        /// Which ones.
+        target: Target,
+    },
     /// Tell about the server as a whole.
     Status,
+    /// Tell what came and went since the server started.
+    Stats,
+    /// Tell how full the address pools are.
+    Pools,
     /// End sessions in order.
     Disconnect {
         /// Which ones.
         target: Target,
+        /// Why, for the log and for the record of each session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
+    /// Log with these levels from now on.
+    LogLevel {
+        /// In the syntax of ADIT_LOG, as `info,adit_ppp=debug`.
+        filter: String,
+    },
+    /// Read the configuration again.
+    Reload,
+    /// Show what passes through some sessions, until the connection is closed. After the first reply come
+    /// [`Reply::Traced`] without being asked for.
+    Trace(TraceQuery),
 }
 
-/// The sessions to end.
+/// Which sessions are listed, and in which order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionQuery {
+    /// Only those of this user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Only those with this address in the tunnel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// Only those that come from this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Ipv4Addr>,
+    /// What they are sorted by.
+    #[serde(default, skip_serializing_if = "SessionOrder::is_default")]
+    pub sort: SessionOrder,
+    /// The last one first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reverse: bool,
+    /// No more than so many, the first ones in their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// What sessions are sorted by; where that is the same, by their numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SessionOrder {
+    /// By number: the oldest first.
+    #[default]
+    Id,
+    /// By user; those who have not logged in come last.
+    User,
+    /// By address in the tunnel; those without one come last.
+    Address,
+    /// By the address that they come from.
+    Peer,
+    /// By octets from the client, the most first.
+    Received,
+    /// By octets to the client, the most first.
+    Sent,
+    /// By rate in both directions, the fastest first.
+    Rate,
+    /// By packets from the client that were not delivered, the most first.
+    Lost,
+}
+
+impl SessionOrder {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The sessions that are meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
@@ -30,162 +110,72 @@ pub enum Target {
     Session(u64),
     /// All sessions of this user.
     User(String),
+    /// The session with this address in the tunnel.
+    Address(IpAddr),
+    /// All sessions that come from this address.
+    Peer(Ipv4Addr),
+    /// All sessions.
+    All,
 }
 
 /// What is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub enum Reply {
     /// To [`Request::Sessions`].
     Sessions {
-        /// All sessions, by number.
+        /// The sessions in the order that was asked for.
         sessions: Vec<SessionInfo>,
+    },
+    /// To [`Request::Session`].
+    Session {
+        /// Those that there are, by number.
+        sessions: Vec<SessionDetail>,
+        /// Those that have ended, the last one first. The server remembers some hundred.
+        ended: Vec<EndedInfo>,
     },
     /// To [`Request::Status`].
     Status {
         /// The server as a whole.
         status: StatusInfo,
     },
+    /// To [`Request::Stats`].
+    Stats {
+        /// What came and went.
+        stats: Box<StatsInfo>,
+    },
+    /// To [`Request::Pools`].
+    Pools {
+        /// Each pool.
+        pools: Vec<PoolInfo>,
+    },
     /// To [`Request::Disconnect`].
     Disconnected {
         /// How many sessions are being ended; zero when none was meant.
         sessions: usize,
     },
+    /// To [`Request::LogLevel`].
+    LogLevel {
+        /// What is logged from now on.
+        filter: String,
+    },
+    /// To [`Request::Reload`].
+    Reloaded {
+        /// Keys whose new values hold from now on.
+        applied: Vec<String>,
+        /// Keys whose new values hold only after a restart.
+        needs_restart: Vec<String>,
+    },
+    /// To [`Request::Trace`]: it has begun.
+    Tracing {
+        /// How many sessions there are already that it shows.
+        sessions: usize,
+    },
+    /// Something that a trace shows.
+    Traced(Traced),
     /// To any request that was not carried out.
     Error {
         /// Why, as a sentence.
         message: String,
     },
-}
-
-/// The server as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusInfo {
-    /// Version of the program.
-    pub version: String,
-    /// Process number.
-    pub pid: u32,
-    /// Start of the server in seconds since 1970.
-    pub since: u64,
-    /// Where control connections are accepted.
-    pub listen: Vec<Listen>,
-    /// The TUN interface.
-    pub interface: String,
-    /// Control connections.
-    pub connections: usize,
-    /// Sessions, logged in or logging in.
-    pub sessions: usize,
-    /// The threads among which the sessions are shared out.
-    pub workers: Vec<WorkerInfo>,
-}
-
-/// One of the threads among which the sessions are shared out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkerInfo {
-    /// Control connections.
-    pub connections: usize,
-    /// Sessions, logged in or logging in.
-    pub sessions: usize,
-    /// Packets dropped that belonged to no session.
-    pub drops: Drops,
-    /// Packets of other threads' sessions.
-    pub strays: StrayCounts,
-}
-
-/// Packets that a thread dropped before they came to a session.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drops {
-    /// GRE packets that came while the receive buffer was full.
-    pub overflown: u64,
-    /// GRE packets for no call.
-    pub unknown_calls: u64,
-    /// GRE packets from another address than their call's peer.
-    pub foreign: u64,
-    /// Inner packets of clients that the TUN device did not take.
-    pub undelivered: u64,
-    /// Inner packets for no client.
-    pub unrouted: u64,
-    /// Inner packets of the host that contradict what the TUN device says of them.
-    pub malformed: u64,
-}
-
-/// Inner packets that one thread read from the TUN device and another one has the session of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StrayCounts {
-    /// Given to other threads.
-    pub passed_on: u64,
-    /// Got from other threads.
-    pub taken_in: u64,
-    /// Dropped because the other thread did not keep up.
-    pub dropped: u64,
-}
-
-/// One session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionInfo {
-    /// Number of the session, never used again while the server runs.
-    pub id: u64,
-    /// The user, once logged in.
-    pub user: Option<String>,
-    /// Where the control connection comes from.
-    pub peer: SocketAddrV4,
-    /// The client's address in the tunnel, once it has one.
-    pub address: Option<Ipv4Addr>,
-    /// The IPv6 prefix advertised to the client, if any.
-    pub ipv6_prefix: Option<Ipv6Net>,
-    /// Start of the session in seconds since 1970.
-    pub since: u64,
-    /// The authentication protocol, once agreed on, as `mschap-v2`.
-    pub authentication: Option<String>,
-    /// The encryption, as `128-bit stateless`; none means in the clear.
-    pub encryption: Option<String>,
-    /// From the client.
-    pub received: Traffic,
-    /// To the client.
-    pub sent: Traffic,
-    /// What went wrong on the way from the client.
-    pub losses: Losses,
-    /// The Call ID that this server chose (RFC 2637 §2.7).
-    pub call_id: u16,
-    /// The Call ID that the client chose.
-    pub peer_call_id: u16,
-    /// The Host Name that the client gave (RFC 2637 §2.1).
-    pub peer_host: String,
-    /// The Vendor Name that the client gave (RFC 2637 §2.1).
-    pub peer_vendor: String,
-}
-
-/// IP packets inside the tunnel.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Traffic {
-    /// Packets.
-    pub packets: u64,
-    /// Their octets.
-    pub octets: u64,
-}
-
-/// Packets of the client that did not arrive as sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Losses {
-    /// Never seen, by their sequence numbers.
-    pub lost: u64,
-    /// Arrived out of order and put right.
-    pub reordered: u64,
-    /// Dropped because they came too late.
-    pub late: u64,
-    /// Dropped because they came twice.
-    pub duplicate: u64,
-    /// Dropped because they could not be decrypted.
-    pub undecryptable: u64,
-    /// Dropped because they were malformed or not allowed.
-    pub invalid: u64,
-}
-
-impl Losses {
-    /// Packets of the client that were not delivered.
-    pub fn undelivered(&self) -> u64 {
-        [self.lost, self.late, self.undecryptable, self.invalid]
-            .iter()
-            .fold(0, |sum, count| sum.saturating_add(*count))
-    }
 }

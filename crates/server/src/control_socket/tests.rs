@@ -3,6 +3,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
@@ -33,6 +34,10 @@ pub(super) fn session(id: u64, user: &str) -> SessionInfo {
         peer_call_id: 0,
         peer_host: String::new(),
         peer_vendor: "Microsoft".to_owned(),
+        rate: Some(Rate {
+            received: 1_500_000,
+            sent: 999,
+        }),
     }
 }
 
@@ -92,16 +97,29 @@ impl Drop for Server {
 }
 
 fn answer(socket: &ControlSocket, events: &Receiver<Event>) {
+    let mut feeds = Vec::new();
     while let Ok(Event::Query) = events.recv() {
-        let query = socket.next_query().expect("a query for each wake-up");
+        // The end of a trace wakes as well.
+        feeds.retain(|feed: &Arc<Feed>| !feed.is_closed());
+        let Some(query) = socket.next_query() else {
+            continue;
+        };
         let reply = match &query.request {
-            Request::Sessions => Reply::Sessions {
+            Request::Sessions(_) => Reply::Sessions {
                 sessions: vec![session(1, "alice")],
             },
-            Request::Disconnect { target } => Reply::Disconnected {
+            Request::Disconnect { target, .. } => Reply::Disconnected {
                 sessions: usize::from(*target == Target::Session(1)),
             },
-            Request::Status => Reply::Error {
+            Request::Trace(_) => {
+                let feed = query.feed.clone().expect("a feed");
+                for number in 0..3 {
+                    feed.give(traced(number));
+                }
+                feeds.push(feed);
+                Reply::Tracing { sessions: 1 }
+            }
+            _ => Reply::Error {
                 message: "not today".to_owned(),
             },
         };
@@ -116,7 +134,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn requests_are_answered() {
     let server = Server::start();
-    let reply = ask(&server.path, &Request::Sessions).unwrap();
+    let reply = ask(&server.path, &sessions()).unwrap();
     assert_eq!(
         reply,
         Reply::Sessions {
@@ -124,7 +142,7 @@ fn requests_are_answered() {
         }
     );
     for (target, sessions) in [(Target::Session(1), 1), (Target::User("bob".to_owned()), 0)] {
-        let reply = ask(&server.path, &Request::Disconnect { target }).unwrap();
+        let reply = ask(&server.path, &disconnect(target)).unwrap();
         assert_eq!(reply, Reply::Disconnected { sessions });
     }
     let refused = ask(&server.path, &Request::Status).unwrap_err();
@@ -139,7 +157,7 @@ fn the_socket_is_for_its_owner_and_goes_away() {
     assert_eq!(mode(path.parent().unwrap()), 0o755);
     server.stop();
     assert!(!path.exists());
-    let error = ask(&path, &Request::Sessions).unwrap_err().to_string();
+    let error = ask(&path, &sessions()).unwrap_err().to_string();
     assert!(error.starts_with("no adit server is running at"), "{error}");
 }
 
@@ -159,7 +177,7 @@ fn bad_requests_are_answered_too() {
     assert!(server.raw(&[b'x'; LONGEST_REQUEST]).contains("too long"));
     // One that says nothing and goes is no harm.
     drop(UnixStream::connect(&server.path).unwrap());
-    assert!(ask(&server.path, &Request::Sessions).is_ok());
+    assert!(ask(&server.path, &sessions()).is_ok());
 }
 
 #[test]
@@ -168,7 +186,7 @@ fn a_server_that_stops_says_so() {
     let path = directory.path().join("control.sock");
     let (wake, woken) = channel();
     let socket = ControlSocket::bind(&path, move || wake.send(()).unwrap()).unwrap();
-    let asking = std::thread::spawn(move || ask(&path, &Request::Sessions));
+    let asking = std::thread::spawn(move || ask(&path, &sessions()));
     woken.recv().unwrap();
     drop(socket);
     let error = asking.join().unwrap().unwrap_err();
@@ -181,7 +199,7 @@ fn a_second_server_is_refused() {
     let error = ControlSocket::bind(&server.path, || {}).unwrap_err();
     assert!(matches!(error, BindError::InUse { .. }));
     assert!(error.to_string().contains("another adit server runs"));
-    assert!(ask(&server.path, &Request::Sessions).is_ok());
+    assert!(ask(&server.path, &sessions()).is_ok());
 }
 
 #[test]
@@ -235,20 +253,167 @@ fn an_answer_that_makes_no_sense_is_told() {
             stream.write_all(reply.as_bytes()).unwrap();
         }
     });
-    let error = ask(&path, &Request::Sessions).unwrap_err();
+    let error = ask(&path, &sessions()).unwrap_err();
     assert!(matches!(error, AskError::NotUnderstood { .. }));
-    let error = ask(&path, &Request::Sessions).unwrap_err();
+    let error = ask(&path, &sessions()).unwrap_err();
     assert!(matches!(error, AskError::Failed { .. }));
     thread.join().unwrap();
 }
 
 #[test]
 fn messages_look_as_documented() {
-    let json = |request| serde_json::to_string(&request).unwrap();
-    assert_eq!(json(Request::Sessions), r#"{"request":"sessions"}"#);
+    let json = |request: &Request| {
+        let text = serde_json::to_string(request).unwrap();
+        let back: Request = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, *request);
+        text
+    };
+    assert_eq!(json(&sessions()), r#"{"request":"sessions"}"#);
+    let query = SessionQuery {
+        user: Some("alice".to_owned()),
+        sort: SessionOrder::Rate,
+        limit: Some(5),
+        ..SessionQuery::default()
+    };
+    assert_eq!(
+        json(&Request::Sessions(query)),
+        r#"{"request":"sessions","user":"alice","sort":"rate","limit":5}"#
+    );
     let target = Target::User("alice".to_owned());
     assert_eq!(
-        json(Request::Disconnect { target }),
+        json(&disconnect(target)),
         r#"{"request":"disconnect","target":{"user":"alice"}}"#
     );
+    assert_eq!(
+        json(&disconnect(Target::All)),
+        r#"{"request":"disconnect","target":"all"}"#
+    );
+    let trace = TraceQuery {
+        of: TraceTarget::Peer("192.0.2.7".parse().unwrap()),
+        octets: 96,
+    };
+    assert_eq!(
+        json(&Request::Trace(trace)),
+        r#"{"request":"trace","of":{"peer":"192.0.2.7"},"octets":96}"#
+    );
+}
+
+#[test]
+fn a_request_that_says_more_than_is_known_is_refused_and_a_reply_is_not() {
+    for request in [
+        r#"{"request":"sessions","usr":"alice"}"#,
+        r#"{"request":"disconnect","target":"all","only":"idle"}"#,
+        r#"{"request":"trace","of":{"user":"alice"},"packets":false}"#,
+    ] {
+        assert!(
+            serde_json::from_str::<Request>(request).is_err(),
+            "{request}"
+        );
+    }
+    let reply = r#"{"reply":"disconnected","sessions":2,"later":true}"#;
+    let reply: Reply = serde_json::from_str(reply).unwrap();
+    assert_eq!(reply, Reply::Disconnected { sessions: 2 });
+}
+
+fn sessions() -> Request {
+    Request::Sessions(SessionQuery::default())
+}
+
+const fn disconnect(target: Target) -> Request {
+    Request::Disconnect {
+        target,
+        reason: None,
+    }
+}
+
+fn traced(connection: u64) -> Traced {
+    Traced {
+        time: 1.5,
+        connection,
+        session: Some(7),
+        direction: Direction::Sent,
+        what: What::Message("Echo-Request".to_owned()),
+        left_out: 0,
+    }
+}
+
+#[test]
+fn one_client_asks_again_and_again() {
+    let server = Server::start();
+    let mut conversation = Conversation::open(&server.path).unwrap();
+    for _ in 0..3 {
+        assert!(conversation.ask(&sessions()).is_ok());
+        // What is refused does not end it.
+        assert!(conversation.ask(&Request::Status).is_err());
+    }
+}
+
+#[test]
+fn clients_that_say_nothing_hold_up_no_other() {
+    let server = Server::start();
+    let silent: Vec<_> = (0..MOST_CLIENTS - 1)
+        .map(|_| {
+            let mut conversation = Conversation::open(&server.path).unwrap();
+            conversation.ask(&sessions()).unwrap();
+            conversation
+        })
+        .collect();
+    assert!(ask(&server.path, &sessions()).is_ok());
+    let mut last = loop {
+        // The thread of the one before may not be over yet.
+        let mut conversation = Conversation::open(&server.path).unwrap();
+        if conversation.ask(&sessions()).is_ok() {
+            break conversation;
+        }
+    };
+    let one_too_many = ask(&server.path, &sessions()).unwrap_err().to_string();
+    assert!(
+        one_too_many.contains("clients ask the server already"),
+        "{one_too_many}"
+    );
+    assert!(last.ask(&sessions()).is_ok());
+    drop(silent);
+}
+
+#[test]
+fn a_trace_comes_piece_by_piece_and_others_are_answered_meanwhile() {
+    let mut server = Server::start();
+    let mut trace = Conversation::open(&server.path).unwrap();
+    let query = TraceQuery {
+        of: TraceTarget::Session(7),
+        octets: 96,
+    };
+    let begun = trace.ask(&Request::Trace(query)).unwrap();
+    assert_eq!(begun, Reply::Tracing { sessions: 1 });
+    for number in 0..3 {
+        assert_eq!(trace.next().unwrap(), Reply::Traced(traced(number)));
+    }
+    assert!(ask(&server.path, &sessions()).is_ok());
+    // The end of the server is the end of the trace.
+    server.stop();
+    assert!(trace.next().is_err());
+}
+
+#[test]
+fn a_trace_without_a_reader_counts_what_it_leaves_out() {
+    let (feed, pieces) = Feed::new();
+    let mut given = 0u64;
+    for number in 0..10_000 {
+        feed.give(traced(number));
+        given += 1;
+    }
+    let mut seen = 0u64;
+    let mut left_out = 0u64;
+    while let Ok(piece) = pieces.try_recv() {
+        if let feed::Piece::Traced(traced) = piece {
+            seen += 1;
+            left_out += traced.left_out;
+        }
+    }
+    feed.give(traced(0));
+    let Ok(feed::Piece::Traced(last)) = pieces.try_recv() else {
+        panic!("nothing came");
+    };
+    assert!(last.left_out > 0);
+    assert_eq!(seen + left_out + last.left_out, given);
 }

@@ -76,6 +76,8 @@ impl Server {
         let id = self.connections.add(peer, local, worker);
         self.tell(&Happening::Connected { peer });
         self.crew.tell(worker, Command::Accept { id, stream, peer });
+        self.tally.accepted += 1;
+        self.trace_connection(worker, id, peer);
     }
 
     /// Why a new connection from this address is not taken, if it is not.

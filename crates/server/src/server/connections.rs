@@ -63,6 +63,12 @@ impl Connections {
         self.by_id.get_mut(&id)
     }
 
+    /// The connections from an address, each with its worker.
+    pub(super) fn from(&self, peer: Ipv4Addr) -> Vec<(ConnectionId, usize)> {
+        let from_there = self.by_id.iter().filter(|(_, it)| *it.peer.ip() == peer);
+        from_there.map(|(id, it)| (*id, it.worker)).collect()
+    }
+
     /// Adds a connection that a worker is to serve.
     pub(super) fn add(
         &mut self,
@@ -125,6 +131,11 @@ impl Connections {
                 self.addresses.remove(&address);
             }
         }
+    }
+
+    /// What was told last of GRE packets that do not reach a peer.
+    pub(super) fn path_error(&self, peer: Ipv4Addr) -> Option<PathErrorCause> {
+        self.addresses.get(&peer).and_then(|it| it.path_error)
     }
 
     /// Whether what keeps GRE packets from a peer is something else than was told last.

@@ -12,7 +12,7 @@ use super::reach::Reach;
 use super::{ServeError, Server, Terms, unix_time};
 use crate::aaa::Happening;
 use crate::aaa::facts::{Cause, Ending};
-use crate::sessions::Session;
+use crate::sessions::{Session, Story};
 use crate::worker::elsewhere::InnerAddress;
 use crate::worker::message::{Command, Notice};
 
@@ -45,7 +45,7 @@ impl Server {
                     }
                 }
                 Notice::Beat => self.service.alive(worker),
-                Notice::Report(report) => self.on_report(worker, report),
+                Notice::Report(report) => self.on_report(now, worker, report),
                 Notice::Totals(totals) => self.on_totals(now, worker, *totals),
                 Notice::Seen(reports) => self.on_seen(now, reports),
                 Notice::Ended(problem) => return Err(ServeError::Worker(problem)),
@@ -125,7 +125,9 @@ impl Server {
             look: None,
             ending: None,
             interface_id: None,
+            story: Story::default(),
         };
+        self.tally.begun += 1;
         self.sessions.insert(call, session);
         let limit = self.config.limits.connections_per_address;
         if strangers > limit {
@@ -150,6 +152,7 @@ impl Server {
         let profile = &grant.profile;
         let interim = profile.interim.or(self.interim);
         session.terms = Some(Terms::new(now, unix_time(), &profile.policy, interim));
+        self.tally.came_up += 1;
         let encryption = report
             .link
             .encryption
@@ -194,8 +197,10 @@ impl Server {
         if is_stranger {
             self.connections.stranger_less(*session.peer.ip());
         }
-        let ending = Arc::new(Ending::new(why, session.ending));
-        self.tell_of_end(call, &session, report, &ending);
+        let diagnosis = self.remember(call, &session, why, report);
+        let mut ending = Ending::new(why, session.ending);
+        ending.why.clone_from(&diagnosis.cause);
+        self.tell_of_end(call, &session, report, &Arc::new(ending));
         self.end_lease(call, session.give_up());
         if is_stranger && !self.strangers.allows(now) {
             return;
@@ -209,7 +214,7 @@ impl Server {
             sent = packets.sent_octets,
             seconds = now.saturating_duration_since(session.started).as_secs(),
             "session ended: {}",
-            ending.why,
+            diagnosis.line(),
         );
     }
 

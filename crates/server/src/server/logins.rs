@@ -10,6 +10,7 @@ use adit_ppp::auth::{Acceptance, Credentials, Refusal, Ticket, Verdict};
 use super::{Server, unix_time};
 use crate::aaa::facts::Cause;
 use crate::aaa::{Accepted, Happening, Judged, Login, Profile, Refused, Refusing};
+use crate::diagnosis::{Obstacle, Trouble};
 use crate::pool::{Lease, LeaseError};
 use crate::sessions::{Grant, Held};
 use crate::users::{Policy, Simultaneous};
@@ -34,6 +35,8 @@ impl Server {
             asked: 0,
             unreachable: false,
         });
+        self.trace_login(call, &login.credentials.name);
+        self.sent_name(call, login.sent_name());
         if let Some(judged) = self.authority.ask(login) {
             self.on_judged(judged);
         }
@@ -58,6 +61,7 @@ impl Server {
         });
         match granted {
             Ok((acceptance, router)) => {
+                self.tally.login_accepted();
                 let session = self.sessions.get(login.call);
                 let networks = session.map(|it| it.networks.clone()).unwrap_or_default();
                 self.tell(&Happening::LoggedIn {
@@ -86,6 +90,14 @@ impl Server {
             user,
             peer = %login.peer,
             "login refused: {refused}",
+        );
+        self.login_failed(
+            login.call,
+            Trouble {
+                name: user.clone(),
+                obstacle: refused.obstacle,
+                why: refused.why.clone(),
+            },
         );
         self.refuse(login.call, login.ticket, refused.refusal);
         let refusing = Refusing {
@@ -123,7 +135,8 @@ impl Server {
             }
         } else {
             profile.policy = profile.policy.or(self.config.policy.fallback());
-            self.admit(login, &profile)?;
+            self.admit(login, &profile)
+                .map_err(|refused| refused.because(Obstacle::Policy))?;
             self.endow(call, login, back_end, profile)?;
         }
         self.acceptance(call, proven, message)
@@ -248,7 +261,7 @@ impl Server {
         };
         let lease = leased.map_err(|error| {
             let why = format!("no address for {}: {error}", profile.user);
-            Refused::new(Refusal::Unavailable, why)
+            Refused::new(Refusal::Unavailable, why).because(Obstacle::NoAddress)
         })?;
         if let Some(error) = &lease.no_prefix {
             tracing::warn!(user = profile.user, "no IPv6 prefix: {error}");

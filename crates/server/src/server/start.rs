@@ -16,8 +16,8 @@ use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::{
-    BELL, Backlog, Connections, Ending, Gathering, Inquiries, Leases, Listeners, Refusals, SIGNALS,
-    ServeError, Server, Throttle, unix_time,
+    BELL, Backlog, Connections, EndedSessions, Ending, Gathering, Inquiries, Leases, Listeners,
+    Refusals, SIGNALS, ServeError, Server, Throttle, Traces, unix_time,
 };
 use crate::aaa::facts::SessionIds;
 use crate::aaa::{
@@ -37,6 +37,7 @@ use crate::postgresql::{SessionRecorder, SessionTable};
 use crate::service::Service;
 use crate::sessions::Sessions;
 use crate::settings::ETHERNET;
+use crate::tally::Tally;
 use crate::users::{StoreError, UserStore};
 use crate::worker::{self, Crew, Tools};
 use crate::{settings, users};
@@ -109,6 +110,9 @@ impl Server {
             facts: leases.facts(),
             control_socket,
             inquiries: Inquiries::default(),
+            traces: Traces::default(),
+            ended: EndedSessions::default(),
+            tally: Tally::default(),
             signals,
             sessions: Sessions::default(),
             leases,

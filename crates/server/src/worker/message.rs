@@ -11,6 +11,7 @@ use mio::net::TcpStream;
 
 use super::elsewhere::Change;
 use crate::control_socket::{Drops, StrayCounts};
+use crate::viewer::Viewer;
 
 /// What the front wants of a worker. Each one but the last few answers something that the worker or a
 /// listener brought, so that what waits is bounded.
@@ -34,6 +35,12 @@ pub(crate) enum Command {
     Stop(ConnectionId),
     /// A call of another worker got or lost an inner address.
     Elsewhere(Change),
+    /// Have somebody look on at a connection and its later calls.
+    TapConnection(ConnectionId, Viewer),
+    /// Have somebody look on at a call.
+    TapCall(CallKey, Viewer),
+    /// Whoever looks on does so no longer.
+    Untap(Viewer),
     /// Tell how these calls and the worker do, under this number.
     Report { number: u64, calls: Vec<CallKey> },
     /// Tell how these calls do, with [`Notice::Seen`].
