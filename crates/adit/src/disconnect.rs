@@ -52,7 +52,7 @@ pub struct DisconnectArgs {
     pub all: bool,
 
     /// Do not ask before all sessions are ended.
-    #[arg(long, requires = "all")]
+    #[arg(long, conflicts_with_all = ["session", "user", "address", "peer"])]
     pub yes: bool,
 
     /// Why, for the log and the records.

@@ -209,6 +209,9 @@ fn no_encryption(evidence: &Evidence<'_>, why: NoEncryption) -> Diagnosis {
 fn of_farewell(evidence: &Evidence<'_>, farewell: &Farewell) -> Diagnosis {
     let number = farewell.ras_error().map(|error| error.code);
     let words = farewell.to_string();
+    if let (Some(trouble), false) = (evidence.trouble, evidence.logged_in) {
+        return login::gave_up(trouble);
+    }
     match number {
         Some(741 | 742) => told(
             "encryption-refused",

@@ -8,8 +8,9 @@ use adit_server::control_socket::{Direction, Traced, What};
 
 use super::lines::octets_of;
 
-/// The link type of PPP frames with an octet before them that tells who sent them.
-const PPP_WITH_DIRECTION: u16 = 204;
+/// The link type of PPP frames. One with a direction before each frame would say more, but few programs read
+/// it; so the direction is in the flags of each frame.
+const PPP: u16 = 9;
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -43,7 +44,7 @@ impl<W: Write> Capture<W> {
         section.extend([1, 0, 0, 0]);
         section.extend(u64::MAX.to_le_bytes());
         capture.block(SECTION_HEADER, &section)?;
-        let mut interface = PPP_WITH_DIRECTION.to_le_bytes().to_vec();
+        let mut interface = PPP.to_le_bytes().to_vec();
         // Reserved, and no limit to the length of frames.
         interface.extend([0; 6]);
         option(&mut interface, OPTION_RESOLUTION, &[9]);
@@ -86,9 +87,9 @@ impl<W: Write> Capture<W> {
     fn frame(&mut self, direction: Direction, frame: &[u8], length: usize) -> io::Result<()> {
         let sent = direction == Direction::Sent;
         // Address and control fields are not in what the server shows.
-        let mut octets = vec![u8::from(sent), 0xff, 0x03];
+        let mut octets = vec![0xff, 0x03];
         octets.extend_from_slice(frame);
-        let original = u32::try_from(length + 3).unwrap_or(u32::MAX);
+        let original = u32::try_from(length + 2).unwrap_or(u32::MAX);
         let captured = u32::try_from(octets.len()).unwrap_or(u32::MAX);
         let mut block = 0u32.to_le_bytes().to_vec();
         self.put_time(&mut block);
@@ -190,18 +191,18 @@ mod tests {
         assert_eq!(capture.finish().unwrap(), 2);
         let mut frames = Vec::new();
         let end = read_capture(file.as_slice(), |frame| {
-            assert_eq!(frame.link_type, LinkType::PPP_WITH_DIRECTION);
+            assert_eq!(frame.link_type, LinkType::PPP);
             frames.push((frame.time, frame.octets.to_vec(), frame.original_length));
             ControlFlow::Continue(())
         });
         assert!(matches!(end, Ok(CaptureEnd::Whole)), "{end:?}");
-        let first = [0, 0xff, 3, 0xc0, 0x21, 9, 1, 0, 8, 0, 0, 0, 0].to_vec();
-        let second = [1, 0xff, 3, 0, 0x21, 0x45].to_vec();
+        let first = [0xff, 3, 0xc0, 0x21, 9, 1, 0, 8, 0, 0, 0, 0].to_vec();
+        let second = [0xff, 3, 0, 0x21, 0x45].to_vec();
         assert_eq!(
             frames,
             [
-                (Duration::from_millis(1500), first, 13),
-                (Duration::from_millis(2250), second, 1005)
+                (Duration::from_millis(1500), first, 12),
+                (Duration::from_millis(2250), second, 1004)
             ]
         );
         for comment in [

@@ -172,7 +172,9 @@ fn a_firewall_without_gre_is_explained() {
         let client = dial(&client_host, "alice", PASSWORD, &[]);
         // While it lasts, and when it has ended.
         let live = loop {
-            let shown = json(&server, &["session", "show", CLIENT]);
+            // It may not have begun yet.
+            let output = server.ask(&["session", "show", CLIENT, "--json"]);
+            let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
             let code = shown["sessions"][0]["diagnosis"]["code"].clone();
             if code != Value::Null {
                 break code;

@@ -221,8 +221,10 @@ fn logins_fail_for_a_reason() {
         assert!(diagnosis.cause.contains(word), "{}", diagnosis.cause);
         // A client that leaves after the refusal leaves because of it.
         let mut left = Seen::refused(name, obstacle);
-        left.why = Seen::disconnected().why;
-        assert_eq!(left.diagnosis(), diagnosis);
+        for why in [Seen::disconnected(), Seen::link(farewell(b"refused"))] {
+            left.why = why.why;
+            assert_eq!(left.diagnosis(), diagnosis);
+        }
     }
 }
 
