@@ -129,7 +129,7 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<Code> {
     eprintln!("adit: tracing; {sessions} sessions so far, Ctrl-C ends");
     let interrupted = end_on_signal(&server)?;
     let result = loop {
-        match server.next() {
+        match server.next_reply() {
             Ok(Reply::Traced(traced)) => {
                 let is_end = single && traced.session.is_some();
                 let is_end = is_end && matches!(traced.what, What::Ended(_));

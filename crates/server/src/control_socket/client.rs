@@ -88,16 +88,19 @@ impl Conversation {
     /// # Errors
     /// The server is gone, does not answer in time, or refuses.
     pub fn ask(&mut self, request: &Request) -> Result<Reply, AskError> {
-        self.send(request)
-            .map_err(|source| AskError::of(&self.path, source))?;
-        self.receive(Some(ANSWER + TRANSFER))
+        // A server that has closed the connection may have said why before.
+        let sent = self.send(request);
+        match (self.receive(Some(ANSWER + TRANSFER)), sent) {
+            (Err(AskError::Failed { .. }), Err(source)) => Err(AskError::of(&self.path, source)),
+            (reply, _) => reply,
+        }
     }
 
     /// Waits for one more line of the reply to [`Request::Trace`]; for as long as it takes.
     ///
     /// # Errors
     /// The server is gone.
-    pub fn next(&mut self) -> Result<Reply, AskError> {
+    pub fn next_reply(&mut self) -> Result<Reply, AskError> {
         self.receive(None)
     }
 

@@ -386,12 +386,12 @@ fn a_trace_comes_piece_by_piece_and_others_are_answered_meanwhile() {
     let begun = trace.ask(&Request::Trace(query)).unwrap();
     assert_eq!(begun, Reply::Tracing { sessions: 1 });
     for number in 0..3 {
-        assert_eq!(trace.next().unwrap(), Reply::Traced(traced(number)));
+        assert_eq!(trace.next_reply().unwrap(), Reply::Traced(traced(number)));
     }
     assert!(ask(&server.path, &sessions()).is_ok());
     // The end of the server is the end of the trace.
     server.stop();
-    assert!(trace.next().is_err());
+    assert!(trace.next_reply().is_err());
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn behind_name(data: &mut [u8]) -> &mut [u8] {
 /// The value, behind its length; all where there is no such value.
 fn value(data: &mut [u8]) -> &mut [u8] {
     let length = data.first().map_or(0, |length| usize::from(*length));
-    if 1 + length <= data.len() {
+    if length < data.len() {
         data.get_mut(1..1 + length).unwrap_or_default()
     } else {
         data
@@ -114,36 +114,36 @@ mod tests {
         }
     }
 
+    /// Never a zero, which is what the octets of a secret become.
+    fn secret() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(1u8.., 4..60)
+    }
+
     proptest! {
         #[test]
-        fn no_form_of_a_login_lets_the_password_through(
-            code in prop::sample::select(vec![1u8, 2, 5, 6, 7]),
-            chap: bool,
-            lengths in (any::<u8>(), any::<u8>()),
-            before in proptest::collection::vec(any::<u8>(), 0..40),
+        fn no_octet_of_a_secret_stays(
+            name in proptest::collection::vec(any::<u8>(), 0..60),
+            secret in secret(),
         ) {
-            // Whatever the lengths say, what follows where a secret can begin is no longer there.
-            let secret = [0xc3, 0x5a, 0x96, 0x0f];
-            let mut data = vec![lengths.0];
-            data.extend(&before);
-            data.push(lengths.1);
-            data.extend(secret);
-            let (protocol, secret_code) = if chap {
-                (Protocol::CHAP, code != 1)
-            } else {
-                (Protocol::PAP, code == 1)
-            };
-            prop_assume!(secret_code);
-            let masked = masked(protocol, &packet(code, &data));
-            prop_assert_eq!(masked.len(), data.len() + HEADER);
-            let value = usize::from(lengths.0);
-            let secret_is_inside = match (protocol, code) {
-                (Protocol::PAP, _) => value + 2 <= data.len() - secret.len() || value + 2 > data.len(),
-                (_, 2) => value >= data.len() - 1 ,
-                _ => true,
-            };
-            if secret_is_inside {
-                prop_assert!(!contains(&masked, &secret));
+            let length = |octets: &[u8]| u8::try_from(octets.len()).unwrap();
+            let name_first = [&[length(&name)], &name[..], &[length(&secret)], &secret].concat();
+            let masked_pap = masked(Protocol::PAP, &packet(1, &name_first));
+            prop_assert!(masked_pap.iter().rev().take(secret.len()).all(|octet| *octet == 0));
+            let value_first = [&[length(&secret)], &secret[..], &name].concat();
+            let masked_chap = masked(Protocol::CHAP, &packet(2, &value_first));
+            let value = &masked_chap[HEADER + 1..][..secret.len()];
+            prop_assert!(value.iter().all(|octet| *octet == 0));
+            prop_assert!(masked_chap.ends_with(&name));
+        }
+
+        #[test]
+        fn octets_that_are_no_packet_are_masked_rather_too_much(
+            code in 0u8..9,
+            octets in proptest::collection::vec(any::<u8>(), 0..80),
+        ) {
+            for protocol in [Protocol::PAP, Protocol::CHAP, Protocol::LCP] {
+                let octets = [&[code], &octets[..]].concat();
+                prop_assert_eq!(masked(protocol, &octets).len(), octets.len());
             }
         }
     }

@@ -99,7 +99,7 @@ impl Server {
         };
         let left = session.terms.as_ref().and_then(|it| it.time_left(now));
         let grant = session.grant.as_deref();
-        let mut terms = grant.map(|grant| in_words(grant)).unwrap_or_default();
+        let mut terms = grant.map(in_words).unwrap_or_default();
         if let Some(left) = left {
             terms.insert("time left".to_owned(), duration(left.as_secs()));
         }
