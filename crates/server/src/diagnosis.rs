@@ -194,6 +194,13 @@ fn no_encryption(evidence: &Evidence<'_>, why: NoEncryption) -> Diagnosis {
                 ),
             )
         }
+        NoEncryption::TurnedOff => told(
+            "encryption-off",
+            "the user's login requires encryption, which is turned off here",
+            Some(
+                "set `policy` in the section [encryption], or change what the RADIUS server demands",
+            ),
+        ),
         NoEncryption::PeerRefuses => told(
             "encryption-refused",
             "encryption is required, but the client does not offer what is allowed here",

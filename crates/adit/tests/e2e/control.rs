@@ -299,3 +299,21 @@ fn the_end_of_the_server_is_the_end_of_a_trace() {
         );
     });
 }
+
+#[test]
+fn the_log_says_more_and_less_while_the_server_runs() {
+    on_two_hosts(|server_host, client_host| {
+        let server = Server::start(server_host, "");
+        let wrong = server.ask(&["log-level", "loud"]);
+        assert_eq!(wrong.status.code(), Some(1));
+        let told = String::from_utf8(wrong.stderr).unwrap();
+        assert!(told.contains("no log level"), "{told}");
+        Client::connect(client_host, &[]).hang_up();
+        server.program.logged("session ended");
+        assert!(!server.program.log().contains("LCP Configure-Request"));
+        let said = text(&server.ask(&["log-level", "info,adit_engine=debug"]));
+        assert!(said.contains("adit_engine=debug"), "{said}");
+        Client::connect(client_host, &[]).hang_up();
+        server.program.logged("LCP Configure-Request");
+    });
+}

@@ -72,9 +72,14 @@ impl Server {
         }
     }
 
-    pub(super) fn set_log_level(&self, _filter: &str) -> Reply {
-        Reply::Error {
-            message: "this server cannot change its log level while it runs".to_owned(),
+    pub(super) fn set_log_level(&self, filter: &str) -> Reply {
+        match self.log.set_level(filter) {
+            Ok(()) => {
+                let filter = self.log.level();
+                tracing::info!("an operator has the log changed to `{filter}`");
+                Reply::LogLevel { filter }
+            }
+            Err(message) => Reply::Error { message },
         }
     }
 
