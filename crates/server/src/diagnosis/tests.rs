@@ -14,6 +14,7 @@ fn report(gre_packets: u64) -> CallReport {
             peer_name: Vec::new(),
             encryption: None,
             mtu: 1400,
+            resets: adit_ppp::link::Resets::default(),
         },
         session: Stats {
             received_packets: gre_packets,
