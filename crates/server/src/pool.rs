@@ -5,6 +5,7 @@
 //! rests as long as possible.
 
 mod address;
+mod changes;
 mod error;
 mod lease;
 mod memory;

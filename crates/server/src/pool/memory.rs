@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 /// How many users are remembered at most: twice as many as there can be sessions.
-pub(super) const REMEMBERED: usize = 131_072;
+const REMEMBERED: usize = 131_072;
 
 /// What each user leased last. Each thing remembers one user and each user one thing; who came least
 /// recently is forgotten first.
@@ -18,17 +18,19 @@ pub(super) struct Memory<T> {
     limit: usize,
 }
 
-impl<T: Copy + Eq + Hash> Memory<T> {
-    pub(super) fn new(limit: usize) -> Self {
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
         Self {
             of_user: HashMap::new(),
             users: HashMap::new(),
             by_age: BTreeMap::new(),
             clock: 0,
-            limit,
+            limit: REMEMBERED,
         }
     }
+}
 
+impl<T: Copy + Eq + Hash> Memory<T> {
     /// What the user had last, if nobody else has had it since.
     pub(super) fn of(&self, user: &str) -> Option<T> {
         self.of_user.get(user).map(|(thing, _)| *thing)
@@ -65,9 +67,16 @@ mod tests {
 
     use super::*;
 
+    fn memory(limit: usize) -> Memory<u8> {
+        Memory {
+            limit,
+            ..Memory::default()
+        }
+    }
+
     #[test]
     fn the_oldest_is_forgotten() {
-        let mut memory = Memory::new(2);
+        let mut memory = memory(2);
         memory.remember("alice", 1);
         memory.remember("bob", 2);
         memory.remember("alice", 1);
@@ -78,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_another_one_got_is_no_longer_ones_own() {
-        let mut memory = Memory::new(9);
+        let mut memory = memory(9);
         memory.remember("alice", 1);
         memory.remember("bob", 1);
         assert_eq!([memory.of("alice"), memory.of("bob")], [None, Some(1)]);
@@ -87,7 +96,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_bounded_and_consistent(steps in prop::collection::vec((0..9u8, 0..9u8), 0..80)) {
-            let mut memory = Memory::new(5);
+            let mut memory = memory(5);
             for (user, thing) in steps {
                 memory.remember(&user.to_string(), thing);
                 prop_assert_eq!(memory.of(&user.to_string()), Some(thing));

@@ -105,4 +105,17 @@ impl Outside {
     fn covers(&self, network: &IpNet) -> bool {
         self.networks.iter().any(|wide| wide.contains(network))
     }
+
+    /// The network of clients that an address is in, leased or not.
+    pub(super) fn network_of(&self, address: Ipv4Addr) -> Option<IpNet> {
+        let own = Ipv4Net::from(address).into();
+        let mut networks = self.networks.iter().copied();
+        let within = networks.find(|wide| wide.contains(&own));
+        within.or_else(|| self.addresses.contains(&address).then_some(own))
+    }
+
+    /// How many leases there are.
+    pub(super) fn len(&self) -> usize {
+        self.addresses.len() + self.prefixes.len()
+    }
 }

@@ -3,15 +3,16 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::address::AddressPool;
+use super::changes::describe;
 use super::lease::{Ask, Candidates, Lease, PoolUsage, RouteChange};
-use super::memory::{Memory, REMEMBERED};
+use super::memory::Memory;
 use super::outside::Outside;
 use super::prefix::{LENGTH, PrefixPool};
 use super::{LeaseError, PrefixError, Ranges};
-use crate::config::{Config, DEFAULT_POOL};
+use crate::config::{Config, DEFAULT_POOL, Ipv6Pool, Pool, Problem};
 
 /// The tunnel addresses and prefixes that clients lease.
 ///
@@ -23,6 +24,10 @@ pub struct Pools {
     addresses: Vec<AddressPool>,
     prefixes: Vec<PrefixPool>,
     outside: Outside,
+    /// What the pools were made of.
+    plans: (Vec<Pool>, Vec<Ipv6Pool>),
+    /// The network of the device, which stays as long as that.
+    inside: Ipv4Net,
     /// No pool leases these, and none of them is a client's.
     own: Vec<(Ipv4Addr, &'static str)>,
     ipv6: bool,
@@ -41,11 +46,13 @@ impl Pools {
             addresses: pools.iter().map(AddressPool::new).collect(),
             prefixes: prefixes.iter().map(PrefixPool::new).collect(),
             outside: Outside::new(config.client_networks()),
+            plans: (pools, prefixes),
+            inside: config.network.pool,
             own: own_addresses(config),
             ipv6: config.network.ipv6,
             reserved: Vec::new(),
-            last_address: Memory::new(REMEMBERED),
-            last_prefix: Memory::new(REMEMBERED),
+            last_address: Memory::default(),
+            last_prefix: Memory::default(),
         }
     }
 
@@ -191,38 +198,64 @@ impl Pools {
         self.outside.take_changes()
     }
 
-    /// Changes to the pools of another configuration, which is checked. All leases stay: those that no
-    /// pool has any more, until they end.
-    pub fn reconfigure(&mut self, config: &Config) {
-        let mut new = Self::new(config);
-        for old in &self.addresses {
-            if let Some(pool) = new.addresses.iter_mut().find(|pool| pool.name == old.name) {
-                pool.exhausted = old.exhausted;
-            }
+    /// The network of clients that an address is in, leased or not.
+    pub fn network_of(&self, address: Ipv4Addr) -> Option<IpNet> {
+        self.outside.network_of(address)
+    }
+
+    /// Changes to the pools of another configuration and tells what is different, a sentence each. All
+    /// leases stay: those that no pool has any more, until they end. `network.pool` stays too: the device
+    /// has its address.
+    ///
+    /// # Errors
+    /// The new pools cannot be beside the network of the device; nothing has changed.
+    pub fn reconfigure(&mut self, config: &Config) -> Result<Vec<String>, Problem> {
+        let mut config = config.clone();
+        config.network.pool = self.inside;
+        config.check_pools()?;
+        let mut new = Self::new(&config);
+        let stray = self.outside.len();
+        new.inherit(self);
+        let mut changes = describe(&self.plans.0, &new.plans.0);
+        changes.extend(describe(&self.plans.1, &new.plans.1));
+        if new.outside.len() > stray {
+            let more = new.outside.len() - stray;
+            changes.push(format!(
+                "{more} leases are in no pool any more and stay until they end"
+            ));
         }
-        for old in &self.prefixes {
-            if let Some(pool) = new.prefixes.iter_mut().find(|pool| pool.name == old.name) {
-                pool.exhausted = old.exhausted;
-            }
-        }
-        let taken = self.addresses.iter().flat_map(AddressPool::taken);
-        for address in taken.chain(self.outside.addresses()) {
-            if !new.addresses.iter_mut().any(|pool| pool.take(address)) {
-                new.outside.take(address);
-            }
-        }
-        let taken = self.prefixes.iter().flat_map(PrefixPool::taken);
-        for prefix in taken.chain(self.outside.prefixes()) {
-            if !new.prefixes.iter_mut().any(|pool| pool.take(prefix)) {
-                new.outside.take_prefix(prefix);
-            }
-        }
-        new.outside.succeed(&self.outside);
-        new.reserve(std::mem::take(&mut self.reserved));
-        let forgotten = || Memory::new(REMEMBERED);
-        new.last_address = std::mem::replace(&mut self.last_address, forgotten());
-        new.last_prefix = std::mem::replace(&mut self.last_prefix, Memory::new(REMEMBERED));
         *self = new;
+        Ok(changes)
+    }
+
+    /// Takes over all leases and memories of others, of which some may have other ranges.
+    fn inherit(&mut self, old: &mut Self) {
+        for before in &old.addresses {
+            if let Some(pool) = self.addresses.iter_mut().find(|it| it.name == before.name) {
+                pool.exhausted = before.exhausted;
+            }
+        }
+        for before in &old.prefixes {
+            if let Some(pool) = self.prefixes.iter_mut().find(|it| it.name == before.name) {
+                pool.exhausted = before.exhausted;
+            }
+        }
+        let taken = old.addresses.iter().flat_map(AddressPool::taken);
+        for address in taken.chain(old.outside.addresses()) {
+            if !self.addresses.iter_mut().any(|pool| pool.take(address)) {
+                self.outside.take(address);
+            }
+        }
+        let taken = old.prefixes.iter().flat_map(PrefixPool::taken);
+        for prefix in taken.chain(old.outside.prefixes()) {
+            if !self.prefixes.iter_mut().any(|pool| pool.take(prefix)) {
+                self.outside.take_prefix(prefix);
+            }
+        }
+        self.outside.succeed(&old.outside);
+        self.reserve(std::mem::take(&mut old.reserved));
+        self.last_address = std::mem::take(&mut old.last_address);
+        self.last_prefix = std::mem::take(&mut old.last_prefix);
     }
 
     fn lease_address(&mut self, ask: &Ask<'_>) -> Result<(Ipv4Addr, Option<Arc<str>>), LeaseError> {

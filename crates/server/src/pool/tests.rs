@@ -431,7 +431,16 @@ fn leases_stay_when_pools_change() {
         .replace("10.1.0.0/29", "10.1.0.1-10.1.0.5")
         .replace("10.2.0.1-10.2.0.2", "172.16.0.8-172.16.0.9")
         .replace("2001:db8:0::/63", "2001:db8:4::/64");
-    pools.reconfigure(&config(&text));
+    let told = pools.reconfigure(&config(&text)).unwrap();
+    assert_eq!(
+        told,
+        [
+            "the pool \"office\" has 5 addresses instead of 6 addresses",
+            "the pool \"overflow\" has changed",
+            "the IPv6 pool \"default\" has 2001:db8:4::/64 instead of 2001:db8::/63",
+            "2 leases are in no pool any more and stay until they end"
+        ]
+    );
     let net = |text: &str| text.parse::<IpNet>().unwrap();
     let kept = [gone.prefix, inside.prefix].map(|it| IpNet::from(it.unwrap()));
     let (adds, removes): (Vec<_>, Vec<_>) = pools
@@ -475,6 +484,46 @@ fn leases_stay_when_pools_change() {
         "{changes:?}"
     );
     assert_eq!(leased(&mut pools, "alice", "office"), "10.1.0.1");
+}
+
+#[test]
+fn pools_come_and_go() {
+    let mut pools = pools();
+    let fewer =
+        "[network]\npool = \"10.0.0.0/29\"\n[[pools]]\nname = \"new\"\nranges = [\"10.5.0.1\"]";
+    assert_eq!(
+        pools.reconfigure(&config(fewer)).unwrap(),
+        [
+            "the pool \"new\" is new: 1 address",
+            "the pool \"office\" is gone",
+            "the pool \"overflow\" is gone",
+            "the IPv6 pool \"default\" is gone",
+            "the IPv6 pool \"office6\" is gone"
+        ]
+    );
+    assert_eq!(pools.reconfigure(&config(fewer)), Ok(Vec::new()));
+    assert_eq!(leased(&mut pools, "alice", "new"), "10.5.0.1");
+}
+
+#[test]
+fn the_network_of_the_device_stays() {
+    let mut pools = pools();
+    // It would be free for a pool in another configuration.
+    let moved =
+        "[network]\npool = \"10.9.0.0/24\"\n[[pools]]\nname = \"new\"\nranges = [\"10.0.0.0/28\"]";
+    let problem = pools.reconfigure(&config(moved)).unwrap_err();
+    assert_eq!(problem.key, "pools[0].ranges");
+    assert_eq!(leased(&mut pools, "alice", "office"), "10.1.0.1");
+    assert_eq!(pools.network_of(ip("10.0.0.9")), None);
+    assert_eq!(
+        pools.network_of(ip("10.0.0.6")),
+        Some("10.0.0.0/29".parse().unwrap())
+    );
+    pools.adopt(ip("172.16.0.1")).unwrap();
+    assert_eq!(
+        pools.network_of(ip("172.16.0.1")),
+        Some("172.16.0.1/32".parse().unwrap())
+    );
 }
 
 /// What happens to the pools in a property test.
@@ -593,7 +642,7 @@ proptest! {
                 }
                 Step::Reconfigure(which) => {
                     current = &configs[which];
-                    pools.reconfigure(current);
+                    pools.reconfigure(current).unwrap();
                     last.clear();
                 }
             }

@@ -82,8 +82,8 @@ impl Server {
 
     /// Why a new connection from this address is not taken, if it is not.
     fn refuses(&self, peer: SocketAddrV4) -> Option<Refused> {
-        let (pool, limits) = (self.config.network.pool, &self.config.limits);
-        if pool.contains(peer.ip()) {
+        let limits = &self.config.limits;
+        if let Some(pool) = self.leases.network_of(*peer.ip()) {
             return Some(Refused::OwnPool(pool));
         }
         if !limits.access.admits(*peer.ip()) {

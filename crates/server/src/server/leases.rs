@@ -8,8 +8,8 @@ use adit_ppp::{Ipv4Config, NameServers};
 use ipnet::IpNet;
 
 use crate::aaa::Profile;
-use crate::config::Config;
-use crate::pool::{Ask, Lease, LeaseError, PoolUsage, Pools, RouteChange, RouteKeeper};
+use crate::config::{Config, Problem};
+use crate::pool::{Ask, Candidates, Lease, LeaseError, PoolUsage, Pools, RouteChange, RouteKeeper};
 use crate::sessions::{Held, ServerFacts};
 
 /// The pools and what every client is told beside its address.
@@ -57,20 +57,46 @@ impl Leases {
 
     /// Leases an address and, where there are any, a prefix to the user.
     pub(super) fn lease(&mut self, profile: &Profile) -> Result<Lease, LeaseError> {
-        let lease = self.pools.lease(&Ask {
-            user: &profile.user,
-            allowed: &profile.addresses,
-            pool: profile.policy.pool.as_deref(),
-            ipv6_pool: profile.policy.ipv6_pool.as_deref(),
-            fixed_prefix: profile.ipv6_prefix,
-        });
+        let lease = self.pools.lease(&ask(profile));
         self.route();
         lease
+    }
+
+    /// Takes an address that was leased in the database that servers share, and tells its pool.
+    #[allow(dead_code, reason = "for leases in PostgreSQL")]
+    pub(super) fn adopt(&mut self, address: Ipv4Addr) -> Result<Option<Arc<str>>, LeaseError> {
+        let pool = self.pools.adopt(address);
+        self.route();
+        pool
+    }
+
+    /// The addresses that the user may get, for leases in the database that servers share.
+    #[allow(dead_code, reason = "for leases in PostgreSQL")]
+    pub(super) fn candidates(&self, profile: &Profile) -> Result<Vec<Candidates>, LeaseError> {
+        self.pools.candidates(&ask(profile))
     }
 
     /// How full the pools are.
     pub(super) fn usage(&self) -> Vec<PoolUsage> {
         self.pools.usage()
+    }
+
+    /// The network of clients that an address is in, leased or not.
+    pub(super) fn network_of(&self, address: Ipv4Addr) -> Option<IpNet> {
+        self.pools.network_of(address)
+    }
+
+    /// Changes to another configuration, all but the address of the device, and tells what is different
+    /// about the pools, a sentence each. Running leases stay.
+    ///
+    /// # Errors
+    /// The new pools cannot be beside the network of the device; nothing has changed.
+    pub(super) fn reconfigure(&mut self, config: &Config) -> Result<Vec<String>, Problem> {
+        let changes = self.pools.reconfigure(config)?;
+        self.dns = servers(&config.network.dns);
+        self.wins = servers(&config.network.wins);
+        self.route();
+        Ok(changes)
     }
 
     /// What is the same for all sessions.
@@ -132,6 +158,16 @@ impl Leases {
         for change in self.pools.take_route_changes() {
             self.routes.change(change);
         }
+    }
+}
+
+fn ask(profile: &Profile) -> Ask<'_> {
+    Ask {
+        user: &profile.user,
+        allowed: &profile.addresses,
+        pool: profile.policy.pool.as_deref(),
+        ipv6_pool: profile.policy.ipv6_pool.as_deref(),
+        fixed_prefix: profile.ipv6_prefix,
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 
 /// Why a connection is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
     /// It came out of a tunnel.
     #[error("its address is within the tunnel's own pool {0}")]
-    OwnPool(Ipv4Net),
+    OwnPool(IpNet),
     /// It is not among those that may connect.
     #[error("limits.allow and limits.deny do not admit its address")]
     Denied,
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn each_reason_is_counted_under_its_name() {
         let all = [
-            Refused::OwnPool(Ipv4Net::default()),
+            Refused::OwnPool(IpNet::default()),
             Refused::Denied,
             Refused::Connections(1),
             Refused::ConnectionsOfAddress(1),

@@ -16,7 +16,7 @@ const RANGE_ADDRESSES: u32 = 1 << 24;
 
 impl Config {
     /// Checks the pools, those of `[network]` against the others included.
-    pub(in super::super) fn check_pools(&self) -> Result<(), Problem> {
+    pub(crate) fn check_pools(&self) -> Result<(), Problem> {
         check_names("pools", self.pools.iter().map(|pool| &pool.name))?;
         check_names("ipv6_pools", self.ipv6_pools.iter().map(|pool| &pool.name))?;
         for (index, pool) in self.pools.iter().enumerate() {
