@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use adit_server::advice;
 use adit_server::config::{Config, DEFAULT_TEXT};
 use adit_server::users::source_warnings;
 use clap::{Args, Subcommand};
@@ -26,7 +27,7 @@ pub struct ConfigArgs {
 /// What to do with a configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Say what is wrong with a configuration, or weaker than it could be.
+    /// Say what is wrong with a configuration, weaker than it could be, or missing on this host.
     #[command(after_help = "Exit codes: 0 usable, perhaps with warnings; 1 refused.")]
     Check {
         /// The configuration.
@@ -51,6 +52,9 @@ pub fn run(args: &ConfigArgs) -> anyhow::Result<Code> {
             let mut report = String::new();
             for warning in &warnings {
                 report.push_str(&format!("warning: {warning}\n"));
+            }
+            for advice in advice(&config) {
+                report.push_str(&format!("note: {advice}\n"));
             }
             let count = match warnings.len() {
                 0 => "no warnings".to_owned(),

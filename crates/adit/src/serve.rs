@@ -25,7 +25,7 @@ Examples:
 `adit config default` prints all settings. Needs root, or CAP_NET_ADMIN and CAP_NET_RAW.";
 
 /// Arguments of `adit serve`; those given go before what the file says.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ServeArgs {
     /// Configuration file; without it everything has its default.
@@ -147,6 +147,15 @@ pub fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<Code> {
     }
     args.add_first_user(&config)?;
     let server = Server::start(config, logging.control()).map_err(coded)?;
+    let log = log.clone();
+    let server = match args.config {
+        // Whatever the command line says goes before the file again.
+        Some(_) => server.reload_with(move || {
+            let config = args.configuration(&log);
+            config.map_err(|error| format!("{error:#}"))
+        })?,
+        None => server,
+    };
     print(&format!("{}\n", server.summary()))?;
     server.run()?;
     Ok(Code::Done)

@@ -6,6 +6,7 @@
 //! [`Config::warnings`].
 
 mod access;
+mod changes;
 mod check;
 mod defaults;
 mod error;
@@ -28,6 +29,7 @@ mod warnings;
 use std::path::Path;
 
 pub use access::{Access, Listen, ListenError};
+pub use changes::Changes;
 pub use error::{ConfigError, Problem};
 pub use events::Events;
 pub use firewall::Firewall;

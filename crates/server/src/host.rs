@@ -1,15 +1,26 @@
 //! The server's changes to its host: the TUN device, its addresses, forwarding and masquerading.
 
-use std::io::{self, Write};
+mod advice;
+mod journal;
+mod masquerade;
+mod proxy_arp;
+
+use std::io;
 use std::net::IpAddr;
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 
 use adit_net::host::{HostError, HostSetup};
 use adit_net::netlink::{Address, Overlap, Route};
 use adit_net::tun::{self, OffloadSupport, Tun, TunError, TunOptions};
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::config::{Config, Network};
+pub use advice::advice;
+use journal::Journal;
+use masquerade::Masquerade;
+pub(crate) use proxy_arp::ProxyArp;
+
+use crate::config::Config;
+use crate::firewall::Firewall;
 
 /// Why the host cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -36,12 +47,30 @@ pub enum SetupError {
         /// What it said.
         problem: String,
     },
+    /// nftables cannot be used.
+    #[error(
+        "cannot make sets of addresses: `nft` {problem}; install nftables or leave the section [firewall] out"
+    )]
+    Firewall {
+        /// What it said.
+        problem: String,
+    },
+    /// What is changed on the host cannot be written down for a successor.
+    #[error("cannot write beside the control socket {}: {source}", path.display())]
+    Journal {
+        /// The control socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// What was changed; undone when dropped.
 pub(crate) struct Host {
-    setup: HostSetup,
     masquerade: Option<Masquerade>,
+    setup: HostSetup,
+    /// What the above have changed; the last to go.
+    journal: Journal,
 }
 
 impl Host {
@@ -52,8 +81,13 @@ impl Host {
         queues: usize,
     ) -> Result<(Self, Tun), SetupError> {
         let network = &config.network;
+        let unwritten = |source| SetupError::Journal {
+            path: config.control_socket.clone(),
+            source,
+        };
+        let mut journal = Journal::begin(&config.control_socket).map_err(unwritten)?;
         let mut setup = HostSetup::new()?;
-        refuse_overlap(&mut setup, network.pool)?;
+        refuse_overlap(&mut setup, network.pool, network.proxy_arp)?;
         let options = TunOptions {
             name: network.interface.clone(),
             queues,
@@ -78,21 +112,75 @@ impl Host {
         // The first one is the way that the address makes.
         for further in config.client_networks().into_iter().skip(1) {
             if let IpNet::V4(pool) = further {
-                refuse_overlap(&mut setup, pool)?;
+                refuse_overlap(&mut setup, pool, network.proxy_arp)?;
             }
             setup.add_route(&Route::on_link(further, index))?;
         }
-        if network.forward {
-            setup.set_sysctl("net.ipv4.ip_forward", "1")?;
-            if !config.all_ipv6_pools().is_empty() {
-                setup.set_sysctl("net.ipv6.conf.all.forwarding", "1")?;
-            }
+        let parameters = network.forward.then(|| parameters(config));
+        for name in parameters.unwrap_or_default() {
+            journal.note_parameter(name, "1").map_err(unwritten)?;
+            setup.set_sysctl(name, "1")?;
         }
-        let masquerade = network
-            .masquerade
-            .then(|| Masquerade::set_up(network, tun.name()))
-            .transpose()?;
-        Ok((Self { setup, masquerade }, tun))
+        let networks = config.client_networks();
+        let masquerade = if network.masquerade {
+            let tables = Masquerade::tables(&networks, tun.name());
+            journal.note_tables(&tables).map_err(unwritten)?;
+            let made = Masquerade::set_up(&networks, tun.name());
+            Some(made.map_err(|problem| SetupError::Masquerade { problem })?)
+        } else {
+            None
+        };
+        let host = Self {
+            masquerade,
+            setup,
+            journal,
+        };
+        Ok((host, tun))
+    }
+
+    /// Begins to keep sets of addresses in nftables, where they are wanted.
+    pub(crate) fn firewall(
+        &mut self,
+        config: &Config,
+        interface: &str,
+    ) -> Result<Option<Firewall>, SetupError> {
+        if !config.firewall.user_sets && !config.firewall.refused_set {
+            return Ok(None);
+        }
+        let noted = self.journal.note_sets(&Firewall::table(interface));
+        noted.map_err(|source| SetupError::Journal {
+            path: config.control_socket.clone(),
+            source,
+        })?;
+        match Firewall::start(&config.firewall, interface) {
+            Ok(firewall) => Ok(Some(firewall)),
+            Err(problem) => Err(SetupError::Firewall { problem }),
+        }
+    }
+
+    /// Begins to answer ARP requests for clients behind the link with this index, where that is wanted.
+    pub(crate) fn proxy_arp(
+        &mut self,
+        config: &Config,
+        tunnels: u32,
+    ) -> Result<Option<ProxyArp>, SetupError> {
+        if !config.network.proxy_arp {
+            return Ok(None);
+        }
+        let networks = config.client_networks().into_iter();
+        let networks = networks.filter_map(|network| match network {
+            IpNet::V4(network) => Some(network),
+            IpNet::V6(_) => None,
+        });
+        let noted = self.journal.note_proxied(&networks.collect::<Vec<_>>());
+        let started = noted.and_then(|()| ProxyArp::start(tunnels));
+        match started {
+            Ok(proxy_arp) => Ok(Some(proxy_arp)),
+            Err(source) => Err(SetupError::Journal {
+                path: config.control_socket.clone(),
+                source,
+            }),
+        }
     }
 
     /// Gives the device a link-local address: our end of the links.
@@ -111,6 +199,15 @@ impl Host {
     pub(crate) fn undo(mut self) -> Vec<HostError> {
         self.masquerade = None;
         self.setup.undo()
+    }
+}
+
+/// The kernel parameters that let clients' packets pass.
+fn parameters(config: &Config) -> Vec<&'static str> {
+    let [v4, v6] = journal::PARAMETERS;
+    match config.all_ipv6_pools().is_empty() {
+        true => vec![v4],
+        false => vec![v4, v6],
     }
 }
 
@@ -135,77 +232,32 @@ fn ignore_absent(result: Result<(), HostError>) -> Result<(), HostError> {
 
 /// The pool may be cut out of a wider route, but not out of a network that is on a link, nor hold
 /// anything that has a route already.
-fn refuse_overlap(setup: &mut HostSetup, pool: Ipv4Net) -> Result<(), SetupError> {
+fn refuse_overlap(setup: &mut HostSetup, pool: Ipv4Net, proxy_arp: bool) -> Result<(), SetupError> {
     let found = setup
         .netlink()
         .overlapping(pool.into())
         .map_err(HostError::from)?;
+    // With proxy ARP it may be a part of the network of a link, unless that has this host in it.
+    let is_part = |address: &Address| {
+        let wider =
+            |it: IpNet| it.prefix_len() < pool.prefix_len() && it.contains(&IpNet::V4(pool));
+        let local = matches!(address.local, IpAddr::V4(local) if pool.contains(&local));
+        address.network().is_some_and(wider) && !local
+    };
     let obstacle = found.into_iter().find(|overlap| match overlap {
-        Overlap::Address(_) => true,
+        Overlap::Address(address) => !(proxy_arp && is_part(address)),
         Overlap::Route(route) => route.destination.prefix_len() >= pool.prefix_len(),
     });
     match obstacle {
         None => Ok(()),
         Some(overlap) => Err(SetupError::Overlap {
             pool,
-            other: overlap.to_string(),
+            other: match &overlap {
+                Overlap::Address(address) if is_part(address) => {
+                    format!("{overlap}, of whose network it can be a part with proxy_arp = true")
+                }
+                other => other.to_string(),
+            },
         }),
-    }
-}
-
-/// A table of nftables that is there as long as this is.
-struct Masquerade {
-    table: String,
-}
-
-impl Masquerade {
-    fn set_up(network: &Network, interface: &str) -> Result<Self, SetupError> {
-        let table = format!("adit_{interface}");
-        let pool = network.pool.trunc();
-        let rules = format!(
-            "add table ip {table}\n\
-             flush table ip {table}\n\
-             add chain ip {table} postrouting {{ type nat hook postrouting priority srcnat ; }}\n\
-             add rule ip {table} postrouting ip saddr {pool} oifname != \"{interface}\" masquerade\n"
-        );
-        nft(&rules).map_err(|problem| SetupError::Masquerade { problem })?;
-        Ok(Self { table })
-    }
-}
-
-impl Drop for Masquerade {
-    fn drop(&mut self) {
-        if let Err(problem) = nft(&format!("delete table ip {}\n", self.table)) {
-            tracing::warn!(
-                "the nftables table {} is left behind: nft {problem}",
-                self.table
-            );
-        }
-    }
-}
-
-fn nft(script: &str) -> Result<(), String> {
-    let run = || -> io::Result<std::process::Output> {
-        let mut child = Command::new("nft")
-            .args(["-f", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        if let Some(mut input) = child.stdin.take() {
-            input.write_all(script.as_bytes())?;
-        }
-        child.wait_with_output()
-    };
-    match run() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Err(format!(
-                "says: {}",
-                said.lines().next().unwrap_or("nothing")
-            ))
-        }
-        Err(error) => Err(format!("cannot be run ({error})")),
     }
 }

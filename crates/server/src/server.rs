@@ -5,7 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use adit_engine::CallLimit;
+use adit_wire::ipv6cp::InterfaceId;
 use mio::{Events, Poll, Token};
+use signal_hook::consts::signal::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
 use crate::aaa::facts::{Cause, SessionIds};
@@ -35,6 +38,7 @@ mod logins;
 mod rates;
 mod reach;
 mod refusals;
+mod reload;
 mod scrape;
 mod start;
 #[allow(dead_code)]
@@ -49,6 +53,8 @@ pub use error::ServeError;
 use leases::Leases;
 use listeners::Listeners;
 use refusals::Refusals;
+use reload::Reloader;
+pub use reload::{Asker, Reloaded};
 use scrape::Gathering;
 pub(crate) use terms::Terms;
 use throttle::Throttle;
@@ -80,7 +86,12 @@ pub struct Server {
     connections: Connections,
     crew: Crew,
     host: Option<Host>,
+    /// How many calls there may be in all workers together.
+    call_limit: CallLimit,
+    /// Our end of every link in IPv6.
+    link_id: InterfaceId,
     authority: Authority,
+    reloader: Option<Reloader>,
     observers: Vec<Box<dyn Observer>>,
     counted: Counted,
     metrics: Listener,
@@ -207,6 +218,7 @@ impl Server {
             self.take_answers();
             self.take_queries();
             self.take_scrapes(now);
+            self.take_configuration();
             self.backlog.notices = self.hear(now)?;
         }
         self.look_after(now);
@@ -240,10 +252,16 @@ impl Server {
         }
     }
 
-    /// The first signal ends the server in order, a second one at once.
+    /// SIGHUP has the configuration read again. The first one of the others ends the server in order, a second one
+    /// at once.
     fn on_signals(&mut self) {
         let now = Instant::now();
-        if self.signals.pending().count() == 0 {
+        let (reloads, ends): (Vec<i32>, Vec<i32>) =
+            self.signals.pending().partition(|signal| *signal == SIGHUP);
+        if !reloads.is_empty() && self.ending == Ending::NotYet {
+            self.reload(None);
+        }
+        if ends.is_empty() {
             return;
         }
         if self.ending != Ending::NotYet {

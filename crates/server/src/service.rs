@@ -67,7 +67,6 @@ impl Service {
     }
 
     /// It reads its configuration anew. [`ready`](Self::ready) follows, whatever comes of it.
-    #[allow(dead_code)]
     pub(crate) fn reloading(&self) {
         if self.manager.is_some() {
             let microseconds = manager::monotonic_microseconds();

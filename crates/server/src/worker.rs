@@ -276,6 +276,7 @@ impl Worker {
             Command::Totals(asked) => self.totals(asked),
             Command::Limit { call, limits } => self.endpoint.limit(now, call, limits),
             Command::Beat => self.front.say(Notice::Beat),
+            Command::Reconfigure(config) => self.endpoint.reconfigure((*config).clone()),
             Command::ShutDown => self.endpoint.shut_down(now),
             Command::StopAll => self.endpoint.stop_all(now),
         }

@@ -109,6 +109,28 @@ impl Server {
         ["--control-socket".into(), socket(self.directory.path())]
     }
 
+    /// Writes another configuration with the same users and tells the server to read it.
+    pub(crate) fn reload(&self, sections: &str) {
+        let secrets = self.directory.path().join("secrets");
+        let users = format!("[users]\nsecrets = {secrets:?}\n");
+        configuration(self.directory.path(), &(users + sections));
+        self.program.signal(Signal::SIGHUP);
+    }
+
+    /// As [`reload`](Self::reload), for settings that stand before all sections.
+    pub(crate) fn reload_from(&self, settings: &str) {
+        let secrets = self.directory.path().join("secrets");
+        let users = format!("{settings}[users]\nsecrets = {secrets:?}\n");
+        configuration(self.directory.path(), &users);
+        self.program.signal(Signal::SIGHUP);
+    }
+
+    /// Takes the configuration away and tells the server to read it.
+    pub(crate) fn remove_configuration(&self) {
+        std::fs::remove_file(self.directory.path().join("adit.toml")).unwrap();
+        self.program.signal(Signal::SIGHUP);
+    }
+
     /// Ends it in order and leaves its directory.
     pub(crate) fn stop(self) -> (Ended, TempDir) {
         self.program.signal(Signal::SIGTERM);

@@ -27,6 +27,8 @@ mod freeradius_harness;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
+mod host;
+#[cfg(test)]
 mod impaired;
 #[cfg(test)]
 mod ipv6;
@@ -48,6 +50,7 @@ mod postgresql;
 mod program;
 #[cfg(test)]
 mod radius_login;
+mod reload;
 #[cfg(test)]
 mod rogue_radius;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMe
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
+use netlink_packet_route::route::RouteProtocol;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::{Mode, Netlink, NetlinkError};
@@ -80,6 +81,85 @@ impl Netlink {
             || format!("confirm the neighbour {address} on link {interface}"),
         )
     }
+}
+
+/// Who has made an entry for another host, as the kernel keeps it (`rtm_protocol` of rtnetlink(7)); nobody else is
+/// known to use this number.
+const OWN_PROTOCOL: RouteProtocol = RouteProtocol::Other(0xAD);
+
+impl Netlink {
+    /// Has the kernel answer ARP requests for `address` on this link, while the host forwards packets and reaches
+    /// the address through another link.
+    ///
+    /// # Errors
+    /// No such link, or no permission.
+    pub fn add_proxy(&mut self, interface: u32, address: Ipv4Addr) -> Result<(), NetlinkError> {
+        let mut message = proxy_message(interface, address);
+        message
+            .attributes
+            .push(NeighbourAttribute::Protocol(OWN_PROTOCOL));
+        self.change(
+            RouteNetlinkMessage::NewNeighbour(message),
+            Mode::Replace,
+            || format!("answer ARP requests for {address} on link {interface}"),
+        )
+    }
+
+    /// Takes [`add_proxy`](Self::add_proxy) back.
+    ///
+    /// # Errors
+    /// There is none such ([`NetlinkError::is_absent`]), or no permission.
+    pub fn delete_proxy(&mut self, interface: u32, address: Ipv4Addr) -> Result<(), NetlinkError> {
+        self.change(
+            RouteNetlinkMessage::DelNeighbour(proxy_message(interface, address)),
+            Mode::Plain,
+            || format!("leave ARP requests for {address} on link {interface} alone"),
+        )
+    }
+
+    /// What [`add_proxy`](Self::add_proxy) has made, in this process or another one: links and addresses.
+    ///
+    /// # Errors
+    /// The kernel refuses the list.
+    pub fn own_proxies(&mut self) -> Result<Vec<(u32, Ipv4Addr)>, NetlinkError> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.flags = NeighbourFlags::Proxy;
+        let answers = self
+            .request(RouteNetlinkMessage::GetNeighbour(message), Mode::Dump)
+            .map_err(|source| NetlinkError::new("list what ARP is answered for", source))?;
+        Ok(answers.into_iter().filter_map(own_proxy_of).collect())
+    }
+}
+
+fn proxy_message(interface: u32, address: Ipv4Addr) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.ifindex = interface;
+    message.header.flags = NeighbourFlags::Proxy;
+    message
+        .attributes
+        .push(NeighbourAttribute::Destination(NeighbourAddress::Inet(
+            address,
+        )));
+    message
+}
+
+fn own_proxy_of(message: RouteNetlinkMessage) -> Option<(u32, Ipv4Addr)> {
+    let RouteNetlinkMessage::NewNeighbour(message) = message else {
+        return None;
+    };
+    let mut address = None;
+    let mut own = false;
+    for attribute in &message.attributes {
+        match attribute {
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(v4)) => address = Some(*v4),
+            NeighbourAttribute::Protocol(protocol) => own = *protocol == OWN_PROTOCOL,
+            _ => {}
+        }
+    }
+    let is_proxy = message.header.flags.contains(NeighbourFlags::Proxy);
+    (own && is_proxy).then_some((message.header.ifindex, address?))
 }
 
 fn ethernet_link_of(message: RouteNetlinkMessage) -> Option<EthernetLink> {

@@ -100,6 +100,11 @@ impl Authority {
         shared.flat_map(read).collect()
     }
 
+    /// What it means from now on if a back end cannot be reached.
+    pub(crate) fn set_unreachable(&mut self, unreachable: WhenUnreachable) {
+        self.unreachable = unreachable;
+    }
+
     /// Has a login judged. What is decided at once comes back.
     pub(crate) fn ask(&self, login: Box<Login>) -> Option<Judged> {
         let Some(back_end) = self.back_ends.get(login.asked) else {

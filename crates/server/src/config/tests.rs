@@ -23,7 +23,7 @@ fn default_has_no_warnings() {
 }
 
 /// The keys of a section, as serde lists them when it meets one that it does not know.
-fn known_keys(section: &str) -> Vec<String> {
+pub(super) fn known_keys(section: &str) -> Vec<String> {
     let text = format!("{section}\nzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz = 1");
     let message = refused(&text);
     let (_, list) = message.split_once("known here: ").expect("a list of keys");

@@ -29,7 +29,7 @@ use crate::control_socket::ControlSocket;
 use crate::doorbell::Doorbell;
 use crate::events::Events;
 use crate::hooks::Hooks;
-use crate::host::Host;
+use crate::host::{Host, advice};
 use crate::log_control::LogControl;
 use crate::metrics::{Counted, Listener};
 use crate::pool::RouteKeeper;
@@ -68,12 +68,12 @@ impl Server {
         poll.registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)?;
         let id = interface_id();
-        let (host, tun) = set_up_host(&config, id, workers)?;
+        let (mut host, tun) = set_up_host(&config, id, workers)?;
         let mut leases = Leases::new(&config, RouteKeeper::start(tun.index())?);
         for (name, store) in &mut stores {
             leases.reserve(name.as_str(), &store.fixed_addresses()?);
         }
-        let interface = tun.name().to_owned();
+        let (interface, link) = (tun.name().to_owned(), tun.index());
         let endpoint = settings::endpoint(&config, id);
         let source = match config.gre.any_source {
             true => SourceAddress::Any,
@@ -91,7 +91,8 @@ impl Server {
         let crew = Crew::start(tools.collect::<Result<_, _>>()?, &bell)?;
         let authority = authority(&config, stores, &bell)?;
         let metrics = Listener::start(&config.metrics.listen, &bell)?;
-        let observers = observers(&config, &interface)?;
+        let mut observers = observers(&config, &interface)?;
+        observers.extend(host_keepers(&mut host, &config, &interface, link)?);
         Ok(Self {
             interface,
             poll,
@@ -100,6 +101,9 @@ impl Server {
             connections: Connections::default(),
             crew,
             host: Some(host),
+            call_limit: endpoint.maximum_calls,
+            link_id: id,
+            reloader: None,
             authority,
             interim: observers.iter().filter_map(|it| it.interim()).min(),
             observers,
@@ -145,6 +149,23 @@ fn observers(config: &Config, interface: &str) -> Result<Vec<Box<dyn Observer>>,
         observers.push(Box::new(recorder));
     }
     Ok(observers)
+}
+
+/// Those who keep the host as the sessions are.
+fn host_keepers(
+    host: &mut Host,
+    config: &Config,
+    interface: &str,
+    link: u32,
+) -> Result<Vec<Box<dyn Observer>>, ServeError> {
+    let mut keepers: Vec<Box<dyn Observer>> = Vec::new();
+    if let Some(firewall) = host.firewall(config, interface)? {
+        keepers.push(Box::new(firewall));
+    }
+    if let Some(proxy_arp) = host.proxy_arp(config, link)? {
+        keepers.push(Box::new(proxy_arp));
+    }
+    Ok(keepers)
 }
 
 type Stores = Vec<(BackEndName, Box<dyn UserStore>)>;
@@ -278,7 +299,7 @@ fn usable_cores() -> Vec<usize> {
 const OTHER_FILES: u64 = 256;
 
 /// Sees to it that the system lets as many connections in as the configuration does.
-fn make_room_for(connections: usize) {
+pub(super) fn make_room_for(connections: usize) {
     let wanted = OTHER_FILES + connections as u64;
     match adit_net::open_files::allow(wanted) {
         Ok(allowed) if allowed >= wanted => {}
@@ -301,17 +322,10 @@ fn set_up_host(config: &Config, id: InterfaceId, workers: u16) -> Result<(Host, 
     {
         tracing::warn!("IPv6 is not to be had on this host: {error}");
     }
-    if !config.network.forward && !forwards() {
-        tracing::info!(
-            "this host does not forward packets, so clients reach it and nothing behind it; set \
-             forward = true in the section [network] to change that"
-        );
+    for advice in advice(config) {
+        tracing::info!("{advice}");
     }
     Ok((host, tun))
-}
-
-fn forwards() -> bool {
-    adit_net::sysctl::read("net.ipv4.ip_forward").is_ok_and(|value| value.trim() == "1")
 }
 
 /// A random identifier of our end of all links (RFC 5072 §4.1).

@@ -2,9 +2,12 @@
 
 use std::io;
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Instant;
 
-use adit_engine::{Answer, CallKey, CallReport, ConnectionId, Event, RateLimits, Totals};
+use adit_engine::{
+    Answer, CallKey, CallReport, ConnectionId, EndpointConfig, Event, RateLimits, Totals,
+};
 use adit_net::gre::PathError;
 use adit_ppp::auth::Ticket;
 use mio::net::TcpStream;
@@ -51,6 +54,8 @@ pub(crate) enum Command {
     Limit { call: CallKey, limits: RateLimits },
     /// Give a sign of life.
     Beat,
+    /// Serve new connections and calls by these settings.
+    Reconfigure(Arc<EndpointConfig>),
     /// Take leave of all peers in order.
     ShutDown,
     /// Stop all control connections.
