@@ -25,8 +25,8 @@ pub(crate) struct Setup {
     pub(crate) users: String,
     /// Whether replies to requests for access have a Message-Authenticator.
     pub(crate) signs_replies: bool,
-    /// What stands within `passchange { }` of the module `mschap`.
-    pub(crate) password_change: String,
+    /// What stands within the module `mschap` beside the usual.
+    pub(crate) mschap: String,
     /// Modules beside the usual ones.
     pub(crate) modules: String,
 }
@@ -40,7 +40,7 @@ impl Default for Setup {
             secret: SECRET.to_owned(),
             users: "alice Cleartext-Password := \"wonderland\"\n".to_owned(),
             signs_replies: true,
-            password_change: String::new(),
+            mschap: String::new(),
             modules: String::new(),
         }
     }
@@ -90,7 +90,7 @@ impl Setup {
             authentication_port,
             accounting_port,
             secret,
-            password_change,
+            mschap,
             modules,
             ..
         } = self;
@@ -129,9 +129,7 @@ modules {{
   }}
   mschap {{
     use_mppe = yes
-    passchange {{
-      {password_change}
-    }}
+    {mschap}
   }}
   files {{
     filename = ${{confdir}}/users

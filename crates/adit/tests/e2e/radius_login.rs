@@ -1,8 +1,12 @@
 //! Users that RADIUS servers know.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::unix::fs::PermissionsExt;
 
+use adit_crypto::change_password::SealedPassword;
+use adit_crypto::nt::NtHash;
 use adit_net::namespace::Host;
+use tempfile::TempDir;
 
 use crate::adit::{Client, INNER_SERVER, PASSWORD, Server, dial, refused};
 use crate::freeradius::{FreeRadius, SECRET, Setup};
@@ -11,7 +15,7 @@ use crate::rogue_radius::{Manner, RogueRadius};
 use crate::traffic::ping;
 
 /// Short enough that a test does not wait for long, and long enough for a busy machine.
-const IMPATIENT: &str = "[radius]\nnas_identifier = \"vpn1\"\ntimeout_ms = 400\ntries = 2\n";
+const IMPATIENT: &str = "[radius]\nnas_identifier = \"vpn1\"\ntimeout_ms = 700\ntries = 2\n";
 
 /// Starts a server whose users only RADIUS knows.
 fn serve(host: &Host, sections: &str) -> Server {
@@ -19,10 +23,15 @@ fn serve(host: &Host, sections: &str) -> Server {
     Server::in_directory(host, directory, sections, &[])
 }
 
-/// The sections for servers of RADIUS that do not answer for long in no case.
+/// The sections for servers of RADIUS of which some do not answer.
 fn impatient(servers: &[&Setup], more: &str) -> String {
     let servers: String = servers.iter().map(|server| server.section()).collect();
     format!("{IMPATIENT}{servers}{more}")
+}
+
+/// The sections for a server of RADIUS that answers, however long it takes, and more of them.
+fn patient(server: &Setup, more: &str) -> String {
+    server.section() + more
 }
 
 /// Any method, encrypted where the method makes keys.
@@ -36,7 +45,7 @@ fn every_method_works_and_those_of_microsoft_encrypt_with_its_keys() {
         let setup = Setup::default();
         let radius = FreeRadius::start(server_host, setup.clone());
         for name in ["mschap-v2", "mschap-v1", "chap-md5", "pap"] {
-            let server = serve(server_host, &impatient(&[&setup], &method(name)));
+            let server = serve(server_host, &patient(&setup, &method(name)));
             let encrypted = name.starts_with("mschap");
             let encryption = if encrypted { "required" } else { "optional" };
             let arguments = ["--auth", name, "--encryption", encryption];
@@ -51,7 +60,7 @@ fn every_method_works_and_those_of_microsoft_encrypt_with_its_keys() {
             client.hang_up();
             server.stop();
 
-            let server = serve(server_host, &impatient(&[&setup], &method(name)));
+            let server = serve(server_host, &patient(&setup, &method(name)));
             let ended = refused(client_host, "alice", "looking-glass", &arguments);
             assert_eq!(ended.code, Some(6), "{name}: {}", ended.log);
             server
@@ -91,6 +100,82 @@ fn a_request_says_who_asks_and_for_whom() {
         for name in ["Message-Authenticator", "Acct-Session-Id", "NAS-Port"] {
             assert!(request.get(name).is_some(), "{request:?}");
         }
+        client.hang_up();
+        server.stop();
+    });
+}
+
+/// A program with these lines.
+fn program(directory: &TempDir, name: &str, lines: &str) -> String {
+    let path = directory.path().join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{lines}")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    path.display().to_string()
+}
+
+/// What stands behind a name in the lines that a helper has got, as octets.
+fn blob(lines: &str, name: &str) -> Vec<u8> {
+    let digits = lines.lines().find_map(|line| line.strip_prefix(name));
+    let (pairs, _) = digits.unwrap().trim().as_bytes().as_chunks::<2>();
+    let octet = |pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+    pairs.iter().map(|pair| octet(pair)).collect()
+}
+
+#[test]
+fn an_expired_password_is_changed_at_the_radius_server() {
+    on_two_hosts(|server_host, client_host| {
+        // As with Samba's winbind: helpers judge responses and change passwords. (The server's own way
+        // to change one crashes in the FreeRADIUS of Debian 12.)
+        let directory = tempfile::tempdir().unwrap();
+        let changed = directory.path().join("changed");
+        let file = changed.display();
+        let changes = program(
+            &directory,
+            "change",
+            &format!(
+                "while read -r line; do echo \"$line\" >> {file}; [ \"$line\" = . ] && break; done\n\
+                 echo Password-Change: Yes\necho .\n"
+            ),
+        );
+        // MD4 of the NT hash of `jabberwocky`, by OpenSSL.
+        let judges = program(
+            &directory,
+            "judge",
+            &format!(
+                "[ -e {file} ] || {{ echo Password expired; exit 1; }}\n\
+                 echo NT_KEY: 81379794E542F03C0072B1B20C1DBDB1\n"
+            ),
+        );
+        let setup = Setup {
+            users: "DEFAULT\n".to_owned(),
+            mschap: format!(
+                "ntlm_auth = \"{judges} %{{mschap:NT-Response}}\"\n\
+                 passchange {{\n ntlm_auth = \"{changes}\"\n\
+                 ntlm_auth_username = \"username: %{{User-Name}}\"\n }}\n"
+            ),
+            ..Setup::default()
+        };
+        let _radius = FreeRadius::start(server_host, setup.clone());
+        let server = serve(server_host, &patient(&setup, ""));
+        let ended = refused(client_host, "alice", PASSWORD, &[]);
+        assert_eq!(ended.code, Some(6), "{}", ended.log);
+        assert!(ended.log.contains("expired"), "{}", ended.log);
+        server
+            .program
+            .logged_all(&["login refused", "the password has expired"]);
+
+        let new_password = directory.path().join("new").display().to_string();
+        std::fs::write(&new_password, "jabberwocky\n").unwrap();
+        let arguments = ["--new-password-file", &new_password];
+        let client = Client::connect(client_host, &arguments);
+        assert_eq!(ping(client_host, INNER_SERVER, 1, &[]), 1);
+        let lines = std::fs::read_to_string(&changed).unwrap();
+        let sealed = SealedPassword {
+            encrypted_password: blob(&lines, "new-nt-password-blob:").try_into().unwrap(),
+            encrypted_hash: blob(&lines, "old-nt-hash-blob:").try_into().unwrap(),
+        };
+        let new = sealed.open(&NtHash::of_password(PASSWORD)).unwrap();
+        assert_eq!(new.password(), "jabberwocky");
         client.hang_up();
         server.stop();
     });
@@ -238,7 +323,7 @@ fn what_the_server_grants_is_what_the_session_gets() {
         let setup = Setup::with_users(users);
         let _radius = FreeRadius::start(server_host, setup.clone());
         let pools = "[[pools]]\nname = \"office\"\nranges = [\"10.1.0.0/29\"]\n";
-        let server = serve(server_host, &impatient(&[&setup], pools));
+        let server = serve(server_host, &patient(&setup, pools));
 
         let client = Client::connect(client_host, &[]);
         assert_eq!(client.address, Ipv4Addr::new(10, 77, 0, 50));
@@ -278,7 +363,7 @@ fn time_and_rate_that_the_server_names_are_kept() {
                      dave Cleartext-Password := \"dave\"\n\tFilter-Id = \"8/100000\"\n";
         let setup = Setup::with_users(users);
         let _radius = FreeRadius::start(server_host, setup.clone());
-        let server = serve(server_host, &impatient(&[&setup], ""));
+        let server = serve(server_host, &patient(&setup, ""));
         for (user, password, sentence) in [
             ("alice", PASSWORD, "the user's time is over"),
             ("bob", "builder", "there was no traffic"),
@@ -315,7 +400,7 @@ fn one_user_alone_can_be_made_to_encrypt() {
                      bob Cleartext-Password := \"builder\"\n";
         let setup = Setup::with_users(users);
         let _radius = FreeRadius::start(server_host, setup.clone());
-        let server = serve(server_host, &impatient(&[&setup], &method("pap")));
+        let server = serve(server_host, &patient(&setup, &method("pap")));
         let arguments = ["--auth", "pap", "--encryption", "optional"];
         Client::connected(dial(client_host, "bob", "builder", &arguments)).hang_up();
         let ended = refused(client_host, "alice", PASSWORD, &arguments);

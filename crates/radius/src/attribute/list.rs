@@ -161,6 +161,11 @@ impl AttributeList {
         Ok(self)
     }
 
+    /// The attributes, one by one.
+    pub fn attributes(&self) -> super::Attributes<'_> {
+        super::Attributes::new(&self.octets)
+    }
+
     /// As they are sent.
     pub fn as_octets(&self) -> &[u8] {
         &self.octets
@@ -170,7 +175,7 @@ impl AttributeList {
 impl std::fmt::Debug for AttributeList {
     /// Types only: values can be passwords' responses.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let types = super::Attributes::new(&self.octets).map(|attribute| attribute.kind);
+        let types = self.attributes().map(|attribute| attribute.kind);
         f.debug_list().entries(types).finish()
     }
 }

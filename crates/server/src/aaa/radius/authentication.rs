@@ -210,7 +210,7 @@ impl Worker {
 
     fn finding(&self, login: &Login, outcome: Outcome) -> Finding {
         match outcome {
-            Ok(reply) => verdict::finding(login, &reply),
+            Ok(reply) => verdict::finding(&login.credentials, &reply),
             Err(no_reply) => Finding::Unreachable(self.no_reply(no_reply)),
         }
     }

@@ -2,7 +2,7 @@
 
 use adit_crypto::mppe_keys::{SessionStartKeys, Strength};
 use adit_crypto::mschap_v2::AuthenticatorResponse;
-use adit_ppp::auth::{Proof, Proven, Refusal};
+use adit_ppp::auth::{Credentials, Proof, Proven, Refusal};
 use adit_radius::attribute::{self as standard, Attribute};
 use adit_radius::client::Reply;
 use adit_radius::hidden::HiddenError;
@@ -11,7 +11,7 @@ use adit_radius::packet::Code;
 use adit_wire::mschap::FailureMessage;
 
 use super::attributes;
-use crate::aaa::{Accepted, Finding, Login, Profile, Refused};
+use crate::aaa::{Accepted, Finding, Profile, Refused};
 
 /// Service-Type of PPP (RFC 2865 §5.6).
 const FRAMED: u32 = 2;
@@ -21,9 +21,9 @@ const PPP: u32 = 1;
 const ENCRYPTION_REQUIRED: u32 = 2;
 
 /// What a reply means.
-pub(super) fn finding(login: &Login, reply: &Reply) -> Finding {
+pub(super) fn finding(credentials: &Credentials, reply: &Reply) -> Finding {
     match reply.code() {
-        Code::AccessAccept => match accepted(login, reply) {
+        Code::AccessAccept => match accepted(credentials, reply) {
             Ok(accepted) => Finding::Accepted(Box::new(accepted)),
             Err(refused) => Finding::Refused(refused),
         },
@@ -43,7 +43,7 @@ fn unusable(why: impl std::fmt::Display) -> Refused {
     )
 }
 
-fn accepted(login: &Login, reply: &Reply) -> Result<Accepted, Refused> {
+fn accepted(credentials: &Credentials, reply: &Reply) -> Result<Accepted, Refused> {
     // RFC 2865 §5.6: a service that is not ours is as good as a refusal.
     for (kind, ours, name) in [
         (standard::SERVICE_TYPE, FRAMED, "Service-Type"),
@@ -55,9 +55,9 @@ fn accepted(login: &Login, reply: &Reply) -> Result<Accepted, Refused> {
             return Err(Refused::new(Refusal::NoDialInPermission, why));
         }
     }
-    let mut profile = Profile::of(login.sent_name());
+    let mut profile = Profile::of(String::from_utf8_lossy(&credentials.name));
     attributes::apply(&mut profile, reply.attributes()).map_err(unusable)?;
-    let proven = proven(&login.credentials.proof, reply)?;
+    let proven = proven(&credentials.proof, reply)?;
     Ok(Accepted { proven, profile })
 }
 
