@@ -15,15 +15,6 @@ use crate::secret::Secrets;
 /// Lines that are named above one key.
 const ORIGINS: usize = 8;
 
-/// Tables, and keys of tables, that Adit does not read yet.
-const ABSENT: &[(&str, &str)] = &[("metrics", "")];
-
-fn is_absent(table: &str, key: &str) -> bool {
-    ABSENT
-        .iter()
-        .any(|(other, of)| *other == table && (of.is_empty() || *of == key))
-}
-
 /// One import.
 pub(crate) struct Job<'a> {
     pub(crate) reader: Reader<'a>,
@@ -61,9 +52,6 @@ impl<'a> Job<'a> {
         value: impl Into<Value>,
         lines: &[LineId],
     ) {
-        if is_absent(table, key) {
-            return self.lose(table, key, lines);
-        }
         let row = self.row(table, key, value, lines);
         self.draft.set(table, row);
     }
@@ -76,14 +64,6 @@ impl<'a> Job<'a> {
         value: impl Into<Value>,
         lines: &[LineId],
     ) -> Row {
-        if is_absent(table, "") {
-            self.lose(table, key, lines);
-            return Row {
-                key,
-                value: value.into(),
-                origins: Vec::new(),
-            };
-        }
         let name = match table {
             "" => key.to_owned(),
             table => format!("{table}.{key}"),
@@ -106,17 +86,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn lose(&mut self, table: &str, key: &str, lines: &[LineId]) {
-        for id in lines {
-            self.ledger
-                .lost(*id, format!("Adit has no `{key}` in [{table}] yet"));
-        }
-    }
-
     pub(crate) fn push_element(&mut self, table: &'static str, rows: Vec<Row>) {
-        if is_absent(table, "") {
-            return;
-        }
         self.draft.push_element(table, rows);
     }
 

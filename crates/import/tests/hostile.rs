@@ -300,8 +300,7 @@ fn the_table_and_the_import_agree() {
         // These need a line beside them.
         let paired = matches!(
             (known.section, known.name),
-            ("metrics", "address")
-                | ("pptp", "echo-failure" | "ip-pool" | "ipv6-pool")
+            ("pptp", "echo-failure" | "ip-pool" | "ipv6-pool")
                 | ("radius", "dae-allowed")
                 | ("ipv6-dns", "dns")
                 | ("pppd-compat", "fork-limit")
