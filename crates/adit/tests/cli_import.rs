@@ -200,3 +200,38 @@ fn what_cannot_be_read_is_told() {
         assert!(error.contains(expected), "{arguments:?}: {error}");
     }
 }
+
+/// The operator's guide.
+fn guide() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operators.md");
+    fs::read_to_string(path).expect("the guide is there")
+}
+
+#[test]
+fn the_guide_has_the_table_that_the_import_works_by() {
+    let directory = directory();
+    let printed = adit(&["import", "--options"], directory.path());
+    let guide = guide();
+    let (_, rest) = guide.split_once("<!-- options: begin -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- options: end -->").unwrap();
+    assert!(
+        table == text(&printed.stdout),
+        "docs/operators.md is not what `adit import --options` prints"
+    );
+}
+
+#[test]
+fn the_server_takes_every_configuration_of_the_guide() {
+    let guide = guide();
+    let blocks: Vec<&str> = guide
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(blocks.len() >= 6, "{}", blocks.len());
+    for block in blocks {
+        if let Err(error) = adit_server::config::Config::parse(block, "guide") {
+            panic!("{error}\n{block}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ const ADVERTISED: &str = "router advertisements have fixed times and flags";
 const NO_DHCPV6: &str = "there is no DHCPv6; a client gets a /64 by router advertisement";
 const POOL_ATTRIBUTE: &str = "a pool is named by Framed-Pool only";
 const ATTEMPTS: &str = "new connections are limited by number (`[limits]`), not by their rate";
-const OWN_TOOLS: &str = "`adit sessions`, `adit top` and the others ask the control socket";
+const OWN_TOOLS: &str = "`adit sessions` and the other commands ask the control socket";
 
 pub(super) const TABLES: &[&[Known]] = &[
     MODULES, CORE, COMMON, PPP, AUTH, PPTP, NAMES, RADIUS, ADDRESSES, IPV6, LOG, PROGRAMS, SECRETS,
