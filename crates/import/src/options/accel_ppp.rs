@@ -321,7 +321,7 @@ const RADIUS: &[Known] = &[
     needless(
         "radius",
         "acct-interim-jitter",
-        "interim records are spread by themselves",
+        "records of a session are counted from its own start",
     ),
     missing(
         "radius",
@@ -361,7 +361,7 @@ const RADIUS: &[Known] = &[
     needless(
         "radius",
         "framed-route-strict",
-        "a Framed-Route with host bits is never taken",
+        "host bits of a Framed-Route are cut off",
     ),
 ];
 

@@ -186,7 +186,7 @@ const LCP: &[Known] = &[
         0,
         "requests are sent at every interval",
     ),
-    missing("lcp-rtt-file", 1, "`adit sessions` has round-trip times"),
+    missing("lcp-rtt-file", 1, "round-trip times are not kept"),
     carried("lcp-restart", 1, "`[ppp] restart_timer_ms`"),
     carried("lcp-max-configure", 1, "`[ppp] max_configure`"),
     carried("lcp-max-failure", 1, "`[ppp] max_failure`"),
@@ -268,7 +268,7 @@ const NETWORK: &[Known] = &[
     missing(
         "ipcp-accept-remote",
         0,
-        "a client gets the address it asks for, if it may have it",
+        "a client gets what its user may have, not what it asks for",
     ),
     needless("ipcp-no-address", 0, CLIENT),
     needless(
