@@ -6,16 +6,17 @@ mod admissions;
 #[cfg(test)]
 #[path = "../tests/support/cluster.rs"]
 pub(crate) mod cluster;
-#[allow(dead_code)]
 mod leases;
 mod link;
 mod nodes;
 mod recorder;
 mod schema;
 mod sessions;
+mod shared_leases;
 
 pub(crate) use admissions::{Admission, Admissions};
 
 pub(crate) use link::Link;
 pub(crate) use recorder::SessionRecorder;
 pub(crate) use sessions::{SessionRow, SessionTable};
+pub(crate) use shared_leases::{Application, NotLeased, Outcome, SharedLeases};

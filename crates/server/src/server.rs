@@ -19,6 +19,7 @@ use crate::doorbell::Doorbell;
 use crate::host::Host;
 use crate::log_control::LogControl;
 use crate::metrics::{Counted, Listener};
+use crate::postgresql::SharedLeases;
 use crate::service::Service;
 use crate::sessions::{ServerFacts, Sessions};
 use crate::tally::Tally;
@@ -40,6 +41,7 @@ mod reach;
 mod refusals;
 mod reload;
 mod scrape;
+mod sharing;
 mod start;
 #[allow(dead_code)]
 mod terms;
@@ -52,6 +54,7 @@ use ended::EndedSessions;
 pub use error::ServeError;
 use leases::Leases;
 use listeners::Listeners;
+use logins::Admitted;
 use refusals::Refusals;
 use reload::Reloader;
 pub use reload::{Asker, Reloaded};
@@ -93,6 +96,8 @@ pub struct Server {
     authority: Authority,
     reloader: Option<Reloader>,
     observers: Vec<Box<dyn Observer>>,
+    /// Where addresses are leased that several servers share; none where they are this server's own.
+    shared_leases: Option<SharedLeases<Box<Admitted>>>,
     counted: Counted,
     metrics: Listener,
     gathering: Gathering,
@@ -216,6 +221,7 @@ impl Server {
         self.accept_connections(now);
         if self.backlog.notices {
             self.take_answers();
+            self.take_shared_leases();
             self.take_queries();
             self.take_scrapes(now);
             self.take_configuration();

@@ -8,7 +8,8 @@ use adit_net::namespace::Host;
 use tempfile::TempDir;
 
 use crate::adit::{Client, Server, adit, configuration, dial, refused};
-use crate::lab::on_two_hosts;
+use crate::lab::{in_lab, network, on_two_hosts, two_hosts};
+use crate::program::Program;
 
 #[path = "../../../server/tests/support/cluster.rs"]
 mod cluster;
@@ -148,5 +149,70 @@ fn users_are_edited_while_the_server_runs() {
         edit(server_host, &config, &["user", "remove", "carol"], "");
         assert_eq!(code("first"), Some(6));
         server.stop();
+    });
+}
+
+/// The second server, at the other end of another cable of the client.
+const OTHER: &str = "198.51.100.1";
+
+/// A client of the second server.
+fn dial_other(host: &Host, user: &str) -> Program {
+    let mut command = adit(host);
+    command
+        .args(["connect", OTHER, "--user", user])
+        .env("ADIT_PASSWORD", "first");
+    Program::start(&mut command)
+}
+
+#[test]
+fn servers_share_a_pool_and_what_a_killed_one_held_comes_free() {
+    in_lab(|lab| {
+        let (first_host, client_host, _) = two_hosts(lab);
+        let other_host = lab.host("other").unwrap();
+        let ends = (network(OTHER, 24), network("198.51.100.2", 24));
+        lab.connect((&other_host, ends.0), (&client_host, ends.1))
+            .unwrap();
+        let cluster = Cluster::start();
+        // One address for clients.
+        let pool = "[network]\npool = \"10.77.0.0/30\"\n";
+        let sections = |node| format!("{pool}{}lease_seconds = 15\n", sections(&cluster, node));
+        let directory = tempfile::tempdir().unwrap();
+        let config = configuration(directory.path(), &sections("vpn1"));
+        for user in ["carol", "dave"] {
+            let add = ["user", "add", user, "--password-stdin"];
+            edit(&first_host, &config, &add, "first\n");
+        }
+        let first = Server::in_directory(&first_host, directory, &sections("vpn1"), &[]);
+        let directory = tempfile::tempdir().unwrap();
+        let other = Server::in_directory(&other_host, directory, &sections("vpn2"), &[]);
+
+        let carol = Client::connected(dial(&client_host, "carol", "first", &[]));
+        assert_eq!(carol.address.to_string(), "10.77.0.2");
+        dial_other(&client_host, "dave").ended();
+        other
+            .program
+            .logged_all(&["login refused", "no address for dave"]);
+        carol.hang_up();
+        first.program.logged("session ended");
+        // The release is on its way.
+        let dave = loop {
+            let program = dial_other(&client_host, "dave");
+            if program.said_before_its_end("connected: ") {
+                break Client::connected(program);
+            }
+        };
+        assert_eq!(dave.address.to_string(), "10.77.0.2");
+        other.kill();
+        dave.program.ended();
+        assert_ne!(refused(&client_host, "carol", "first", &[]).code, Some(0));
+        let carol = loop {
+            let program = dial(&client_host, "carol", "first", &[]);
+            if program.said_before_its_end("connected: ") {
+                break Client::connected(program);
+            }
+        };
+        assert_eq!(carol.address.to_string(), "10.77.0.2");
+        carol.hang_up();
+        first.stop();
     });
 }

@@ -62,18 +62,34 @@ impl Leases {
         lease
     }
 
-    /// Takes an address that was leased in the database that servers share, and tells its pool.
-    #[allow(dead_code, reason = "for leases in PostgreSQL")]
-    pub(super) fn adopt(&mut self, address: Ipv4Addr) -> Result<Option<Arc<str>>, LeaseError> {
-        let pool = self.pools.adopt(address);
-        self.route();
-        pool
+    /// Where an address of the user may come from that is leased elsewhere, and what is kept for others.
+    pub(super) fn candidates(
+        &self,
+        profile: &Profile,
+    ) -> Result<(Vec<Candidates>, Vec<Ipv4Addr>), LeaseError> {
+        let candidates = self.pools.candidates(&ask(profile))?;
+        let reserved = self.reserved.iter().flat_map(|(_, list)| list.iter());
+        Ok((candidates, reserved.copied().collect()))
     }
 
-    /// The addresses that the user may get, for leases in the database that servers share.
-    #[allow(dead_code, reason = "for leases in PostgreSQL")]
-    pub(super) fn candidates(&self, profile: &Profile) -> Result<Vec<Candidates>, LeaseError> {
-        self.pools.candidates(&ask(profile))
+    /// Takes an address that was leased elsewhere, and a prefix of our own with it.
+    pub(super) fn adopt(
+        &mut self,
+        profile: &Profile,
+        address: Ipv4Addr,
+    ) -> Result<Lease, LeaseError> {
+        let pool = self.pools.adopt(address)?;
+        let (prefix, no_prefix) = match self.pools.lease_prefix(&ask(profile)) {
+            Ok(prefix) => (prefix, None),
+            Err(error) => (None, Some(error)),
+        };
+        self.route();
+        Ok(Lease {
+            address,
+            pool,
+            prefix,
+            no_prefix,
+        })
     }
 
     /// How full the pools are.

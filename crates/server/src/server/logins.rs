@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adit_engine::{Answer, CallKey, RateLimit, RateLimits, RouterConfig};
-use adit_ppp::auth::{Acceptance, Credentials, Refusal, Ticket, Verdict};
+use adit_ppp::auth::{Acceptance, Credentials, Proven, Refusal, Ticket, Verdict};
 
 use super::{Server, unix_time};
 use crate::aaa::facts::Cause;
-use crate::aaa::{Accepted, Happening, Judged, Login, Profile, Refused, Refusing};
+use crate::aaa::{Happening, Judged, Login, Profile, Refused, Refusing};
 use crate::diagnosis::{Obstacle, Trouble};
 use crate::pool::{Lease, LeaseError};
 use crate::sessions::{Grant, Held};
@@ -55,32 +55,18 @@ impl Server {
             back_end,
             result,
         } = judged;
-        let granted = result.and_then(|accepted| {
-            let back_end = back_end.unwrap_or_default();
-            self.grant(&login, back_end, *accepted)
+        let accepted = match result {
+            Ok(accepted) => *accepted,
+            Err(refused) => return self.on_refused(&login, back_end, refused),
+        };
+        let admitted = Box::new(Admitted {
+            login,
+            back_end: back_end.unwrap_or_default(),
+            proven: accepted.proven,
+            profile: accepted.profile,
+            has_taken_over: false,
         });
-        match granted {
-            Ok((acceptance, router)) => {
-                self.tally.login_accepted();
-                let session = self.sessions.get(login.call);
-                let networks = session.map(|it| it.networks.clone()).unwrap_or_default();
-                self.tell(&Happening::LoggedIn {
-                    session: login.session.clone(),
-                    peer: login.peer,
-                    user: login.sent_name(),
-                    method: method_name(&login.credentials),
-                    back_end: back_end.unwrap_or_default(),
-                });
-                let verdict = Verdict::Accept(Box::new(acceptance));
-                let answer = Answer {
-                    verdict,
-                    router,
-                    networks,
-                };
-                self.answer(login.call, login.ticket, answer);
-            }
-            Err(refused) => self.on_refused(&login, back_end, refused),
-        }
+        self.on_accepted(admitted);
     }
 
     fn on_refused(&mut self, login: &Login, back_end: Option<&'static str>, refused: Refused) {
@@ -112,41 +98,84 @@ impl Server {
     }
 
     /// Gives an accepted user what it may have. A session that is challenged again keeps what it has.
-    fn grant(
-        &mut self,
-        login: &Login,
-        back_end: &'static str,
-        accepted: Accepted,
-    ) -> Result<(Acceptance, Option<RouterConfig>), Refused> {
-        let Accepted {
-            proven,
-            mut profile,
-        } = accepted;
-        let call = login.call;
-        let session = self
-            .sessions
-            .get(call)
-            .ok_or_else(|| Refused::new(Refusal::Unavailable, "the session is over"))?;
-        let message = std::mem::take(&mut profile.message);
-        if let Some(before) = &session.user {
-            if *before != profile.user {
+    fn on_accepted(&mut self, mut admitted: Box<Admitted>) {
+        let Some(session) = self.sessions.get(admitted.login.call) else {
+            return;
+        };
+        let user = &admitted.profile.user;
+        match &session.user {
+            Some(before) if before == user => return self.accept_login(admitted),
+            Some(before) => {
                 let why = format!("it was {before} before");
-                return Err(Refused::new(Refusal::WrongPassword, why));
+                let refused = Refused::new(Refusal::WrongPassword, why);
+                return self.on_refused(&admitted.login, Some(admitted.back_end), refused);
             }
-        } else {
-            profile.policy = profile.policy.or(self.config.policy.fallback());
-            self.admit(login, &profile)
-                .map_err(|refused| refused.because(Obstacle::Policy))?;
-            self.endow(call, login, back_end, profile)?;
+            None => {}
         }
-        self.acceptance(call, proven, message)
+        let profile = &mut admitted.profile;
+        let own = std::mem::take(&mut profile.policy);
+        profile.policy = own.or(self.config.policy.fallback());
+        self.leases.reserve(admitted.back_end, &profile.reserved);
+        if let Err(refused) = self.admit(&admitted.login, &admitted.profile) {
+            let refused = refused.because(Obstacle::Policy);
+            return self.on_refused(&admitted.login, Some(admitted.back_end), refused);
+        }
+        match self.shared_leases.is_some() {
+            true => self.apply(admitted),
+            false => {
+                let lease = self.lease(&admitted.profile);
+                self.on_leased(admitted, lease);
+            }
+        }
+    }
+
+    /// What came of the wish for an address.
+    pub(super) fn on_leased(&mut self, admitted: Box<Admitted>, lease: Result<Lease, Refused>) {
+        match lease {
+            Ok(lease) => {
+                self.endow(&admitted, lease);
+                self.accept_login(admitted);
+            }
+            Err(refused) => self.on_refused(&admitted.login, Some(admitted.back_end), refused),
+        }
+    }
+
+    /// Tells the link of a session that has its leases.
+    fn accept_login(&mut self, admitted: Box<Admitted>) {
+        let Admitted {
+            login,
+            back_end,
+            proven,
+            profile,
+            ..
+        } = *admitted;
+        let (acceptance, router) = match self.acceptance(login.call, proven, profile.message) {
+            Ok(accepted) => accepted,
+            Err(refused) => return self.on_refused(&login, Some(back_end), refused),
+        };
+        let session = self.sessions.get(login.call);
+        let networks = session.map(|it| it.networks.clone()).unwrap_or_default();
+        self.tally.login_accepted();
+        self.tell(&Happening::LoggedIn {
+            session: login.session.clone(),
+            peer: login.peer,
+            user: login.sent_name(),
+            method: method_name(&login.credentials),
+            back_end,
+        });
+        let answer = Answer {
+            verdict: Verdict::Accept(Box::new(acceptance)),
+            router,
+            networks,
+        };
+        self.answer(login.call, login.ticket, answer);
     }
 
     /// What the link is told of a session that has its leases.
     fn acceptance(
         &self,
         call: CallKey,
-        proven: adit_ppp::auth::Proven,
+        proven: Proven,
         message: String,
     ) -> Result<(Acceptance, Option<RouterConfig>), Refused> {
         let session = self.sessions.get(call);
@@ -220,34 +249,31 @@ impl Server {
         self.end_session(old, Cause::Replaced);
     }
 
-    /// Leases what the user gets, and limits its rate.
-    fn endow(
-        &mut self,
-        call: CallKey,
-        login: &Login,
-        back_end: &'static str,
-        profile: Profile,
-    ) -> Result<(), Refused> {
-        self.leases.reserve(back_end, &profile.reserved);
-        let Lease {
-            address, prefix, ..
-        } = self.lease(&profile)?;
-        self.connections.stranger_less(*login.peer.ip());
+    /// Gives the session its leases, and limits its rate.
+    fn endow(&mut self, admitted: &Admitted, lease: Lease) {
+        let (call, profile) = (admitted.login.call, &admitted.profile);
+        if let Some(error) = &lease.no_prefix {
+            tracing::warn!(user = profile.user, "no IPv6 prefix: {error}");
+        }
+        self.connections.stranger_less(*admitted.login.peer.ip());
         let limits = rate_limits(&profile.policy, self.config.policy.burst);
         let networks = profile.policy.routes.as_deref().unwrap_or_default();
         let held = Held {
-            address: Some(address),
-            prefix,
+            address: Some(lease.address),
+            prefix: lease.prefix,
             networks: self.leases.lead(&profile.user, networks),
         };
-        self.sessions.log_in(call, Grant { profile, back_end });
+        let grant = Grant {
+            profile: profile.clone(),
+            back_end: admitted.back_end,
+        };
+        self.sessions.log_in(call, grant);
         self.sessions.endow(call, &held);
         self.begin_lease(call, &held);
         if limits != RateLimits::default() {
             self.crew
                 .tell_of_call(call, Command::Limit { call, limits });
         }
-        Ok(())
     }
 
     /// Leases an address, the user's own one also where an older session of the same user holds it.
@@ -259,23 +285,33 @@ impl Server {
             }
             other => other,
         };
-        let lease = leased.map_err(|error| {
-            let why = format!("no address for {}: {error}", profile.user);
-            Refused::new(Refusal::Unavailable, why).because(Obstacle::NoAddress)
-        })?;
-        if let Some(error) = &lease.no_prefix {
-            tracing::warn!(user = profile.user, "no IPv6 prefix: {error}");
-        }
-        Ok(lease)
+        leased.map_err(|error| no_address(&profile.user, &error))
     }
 
-    fn take_over(&mut self, address: Ipv4Addr, user: &str) {
+    pub(super) fn take_over(&mut self, address: Ipv4Addr, user: &str) {
         if let Some((old, session)) = self.sessions.holder(address)
             && session.user.as_deref() == Some(user)
         {
             self.replace(old);
         }
     }
+}
+
+/// A login whose user may have a session.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) login: Box<Login>,
+    pub(super) back_end: &'static str,
+    proven: Proven,
+    pub(super) profile: Profile,
+    /// Whether an older session of the user had to give up the address that it wants.
+    pub(super) has_taken_over: bool,
+}
+
+/// No address was leased to this user.
+pub(super) fn no_address(user: &str, error: &dyn std::fmt::Display) -> Refused {
+    let why = format!("no address for {user}: {error}");
+    Refused::new(Refusal::Unavailable, why).because(Obstacle::NoAddress)
 }
 
 /// The method of a login, as `mschap-v2`.

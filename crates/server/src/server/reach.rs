@@ -26,6 +26,9 @@ impl Server {
     /// A call has had these leases.
     pub(super) fn end_lease(&mut self, call: CallKey, held: Held) {
         self.tell_of_lease(call, &held, Reach::Lost);
+        if let (Some(shared), Some(address)) = (&self.shared_leases, held.address) {
+            shared.release(self.names.name(call.number()).to_string(), address);
+        }
         self.leases.release(held);
     }
 

@@ -33,7 +33,7 @@ use crate::host::{Host, advice};
 use crate::log_control::LogControl;
 use crate::metrics::{Counted, Listener};
 use crate::pool::RouteKeeper;
-use crate::postgresql::{SessionRecorder, SessionTable};
+use crate::postgresql::{SessionRecorder, SessionTable, SharedLeases};
 use crate::service::Service;
 use crate::sessions::Sessions;
 use crate::settings::ETHERNET;
@@ -89,6 +89,7 @@ impl Server {
             equip(endpoint, packets, queue, source, core)
         });
         let crew = Crew::start(tools.collect::<Result<_, _>>()?, &bell)?;
+        let shared_leases = shared_leases(&config, &bell)?;
         let authority = authority(&config, stores, &bell)?;
         let metrics = Listener::start(&config.metrics.listen, &bell)?;
         let mut observers = observers(&config, &interface)?;
@@ -107,6 +108,7 @@ impl Server {
             authority,
             interim: observers.iter().filter_map(|it| it.interim()).min(),
             observers,
+            shared_leases,
             counted: Counted::default(),
             metrics,
             gathering: Gathering::default(),
@@ -130,6 +132,16 @@ impl Server {
             config,
         })
     }
+}
+
+/// The leases that several servers share, where they do.
+fn shared_leases<T: Send + 'static>(
+    config: &Config,
+    bell: &Arc<Doorbell>,
+) -> Result<Option<SharedLeases<T>>, ServeError> {
+    let settings = config.postgresql.as_ref().filter(|it| it.leases);
+    let leases = settings.map(|it| SharedLeases::start(&Arc::new(it.clone()), Arc::clone(bell)));
+    Ok(leases.transpose()?)
 }
 
 /// All who are told what happens.
