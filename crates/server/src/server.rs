@@ -11,6 +11,7 @@ use mio::{Events, Poll, Token};
 use signal_hook::consts::signal::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
+use crate::aaa::dynamic::DynamicAuthorization;
 use crate::aaa::facts::{Cause, SessionIds};
 use crate::aaa::{Authority, Observer};
 use crate::config::Config;
@@ -30,6 +31,7 @@ mod accept;
 mod admin;
 mod audit;
 mod connections;
+mod dynamic;
 mod ended;
 mod error;
 mod events;
@@ -60,7 +62,7 @@ use reload::Reloader;
 pub use reload::{Asker, Reloaded};
 use scrape::Gathering;
 pub(crate) use terms::Terms;
-use throttle::Throttle;
+pub(crate) use throttle::Throttle;
 use traces::Traces;
 
 const SIGNALS: Token = Token(0);
@@ -101,6 +103,8 @@ pub struct Server {
     counted: Counted,
     metrics: Listener,
     gathering: Gathering,
+    /// Where RADIUS servers ask for sessions to be ended or changed.
+    dynamic: Option<DynamicAuthorization>,
     /// Between two tellings of how a session goes, where nothing else is said.
     interim: Option<Duration>,
     names: SessionIds,
@@ -225,7 +229,8 @@ impl Server {
             self.take_queries();
             self.take_scrapes(now);
             self.take_configuration();
-            self.backlog.notices = self.hear(now)?;
+            let asked = self.take_inquiries(now);
+            self.backlog.notices = self.hear(now)? || asked;
         }
         self.look_after(now);
         self.end_farewell(now);

@@ -17,6 +17,8 @@ mod demo;
 #[cfg(test)]
 mod dns;
 #[cfg(test)]
+mod dynamic_authorization;
+#[cfg(test)]
 mod encryption;
 #[cfg(test)]
 mod endings;

@@ -30,7 +30,7 @@ pub(crate) use login::{Accepted, BackEnd, Finding, Login, Refused};
 pub(crate) use postgresql::PostgresqlBackEnd;
 pub(crate) use profile::Profile;
 pub use radius::RadiusError;
-pub(crate) use radius::{RadiusAccounting, RadiusBackEnd};
+pub(crate) use radius::{RadiusAccounting, RadiusBackEnd, dynamic};
 
 use crate::config::WhenUnreachable;
 use crate::diagnosis::Obstacle;

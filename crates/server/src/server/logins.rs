@@ -321,7 +321,7 @@ fn method_name(credentials: &Credentials) -> String {
 }
 
 /// Token buckets for a user's rates, each holding what passes in the time of a burst.
-fn rate_limits(policy: &Policy, burst: Duration) -> RateLimits {
+pub(super) fn rate_limits(policy: &Policy, burst: Duration) -> RateLimits {
     let limit = |rate: Option<u64>| {
         let bits_per_second = rate.filter(|rate| *rate > 0)?;
         let octets = u128::from(bits_per_second / 8) * burst.as_millis() / 1000;

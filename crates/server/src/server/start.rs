@@ -19,6 +19,7 @@ use super::{
     BELL, Backlog, Connections, EndedSessions, Ending, Gathering, Inquiries, Leases, Listeners,
     Refusals, SIGNALS, ServeError, Server, Throttle, Traces, unix_time,
 };
+use crate::aaa::dynamic::DynamicAuthorization;
 use crate::aaa::facts::SessionIds;
 use crate::aaa::{
     self, Authority, BackEnd, LocalBackEnd, Observer, PostgresqlBackEnd, RadiusAccounting,
@@ -94,6 +95,7 @@ impl Server {
         let metrics = Listener::start(&config.metrics.listen, &bell)?;
         let mut observers = observers(&config, &interface)?;
         observers.extend(host_keepers(&mut host, &config, &interface, link)?);
+        let dynamic = dynamic_authorization(&config, &bell)?;
         Ok(Self {
             interface,
             poll,
@@ -112,6 +114,7 @@ impl Server {
             counted: Counted::default(),
             metrics,
             gathering: Gathering::default(),
+            dynamic,
             names: SessionIds::new(&SystemEntropy),
             facts: leases.facts(),
             control_socket,
@@ -178,6 +181,20 @@ fn host_keepers(
         keepers.push(Box::new(proxy_arp));
     }
     Ok(keepers)
+}
+
+/// Takes requests of RADIUS servers to end and change sessions, where that is configured.
+fn dynamic_authorization(
+    config: &Config,
+    bell: &Arc<Doorbell>,
+) -> Result<Option<DynamicAuthorization>, ServeError> {
+    let Some(radius) = &config.radius else {
+        return Ok(None);
+    };
+    let dynamic = radius.dynamic_authorization.as_ref();
+    let dynamic =
+        dynamic.map(|dynamic| DynamicAuthorization::start(radius, dynamic, Arc::clone(bell)));
+    Ok(dynamic.transpose()?)
 }
 
 type Stores = Vec<(BackEndName, Box<dyn UserStore>)>;

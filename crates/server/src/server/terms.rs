@@ -15,7 +15,8 @@ const IDLE_PARTS: u32 = 10;
 /// What a session that is up keeps to.
 #[derive(Debug)]
 pub(crate) struct Terms {
-    end: Option<(Instant, Cause)>,
+    expiry: Option<Instant>,
+    time: Option<Instant>,
     idle: Option<Duration>,
     volume: Option<u64>,
     interim: Option<Duration>,
@@ -27,6 +28,8 @@ pub(crate) struct Terms {
     /// The first look that saw as many octets.
     quiet_since: Instant,
     next_interim: Option<Instant>,
+    /// Whether to tell how it is at the next look.
+    tell: bool,
 }
 
 /// What a look at a session's counters comes to.
@@ -49,15 +52,14 @@ impl Terms {
         interim: Option<Duration>,
     ) -> Self {
         let positive = |limit: Option<Duration>| limit.filter(|it| !it.is_zero());
-        let expiry = policy.expires.filter(|moment| *moment > 0).map(|moment| {
-            let left = Duration::from_secs(moment.saturating_sub(unix_time));
-            (left, Cause::Expired)
-        });
-        let time = positive(policy.session_limit).map(|limit| (limit, Cause::SessionTimeout));
-        let end = expiry.into_iter().chain(time).min_by_key(|(left, _)| *left);
+        let expiry = policy
+            .expires
+            .filter(|moment| *moment > 0)
+            .map(|moment| Duration::from_secs(moment.saturating_sub(unix_time)));
         let interim = positive(interim);
         Self {
-            end: end.and_then(|(left, cause)| Some((now.checked_add(left)?, cause))),
+            expiry: expiry.and_then(|left| now.checked_add(left)),
+            time: positive(policy.session_limit).and_then(|limit| now.checked_add(limit)),
             idle: positive(policy.idle_limit),
             volume: policy.volume.filter(|octets| *octets > 0),
             interim,
@@ -66,12 +68,13 @@ impl Terms {
             rate: 0.0,
             quiet_since: now,
             next_interim: interim.map(|interval| now + interval),
+            tell: false,
         }
     }
 
     /// The session may last this long from now on, whatever it was before.
     pub(crate) fn limit_time(&mut self, now: Instant, limit: Option<Duration>) {
-        self.end = limit.map(|limit| (now + limit, Cause::SessionTimeout));
+        self.time = limit.and_then(|limit| now.checked_add(limit));
     }
 
     /// The session may be silent for so long from now on.
@@ -85,21 +88,33 @@ impl Terms {
         self.next_interim = interval.map(|interval| now + interval);
     }
 
+    /// The next look is at once, and whoever follows the session is told how it is.
+    pub(crate) fn tell_now(&mut self) {
+        self.tell = true;
+    }
+
+    /// When it ends at the latest, and why.
+    fn end(&self) -> Option<(Instant, Cause)> {
+        let expiry = self.expiry.map(|at| (at, Cause::Expired));
+        let time = self.time.map(|at| (at, Cause::SessionTimeout));
+        expiry.into_iter().chain(time).min_by_key(|(at, _)| *at)
+    }
+
     /// How much time is left, where it is limited.
     pub(crate) fn time_left(&self, now: Instant) -> Option<Duration> {
-        let (end, _) = self.end?;
+        let (end, _) = self.end()?;
         Some(end.saturating_duration_since(now))
     }
 
     /// Whether the time is over, which takes no look at the counters.
     pub(crate) fn is_over(&self, now: Instant) -> Option<Cause> {
-        let (end, cause) = self.end?;
+        let (end, cause) = self.end()?;
         (end <= now).then_some(cause)
     }
 
     /// When the session is to be looked at next.
     pub(crate) fn next_look(&self) -> Option<Instant> {
-        let end = self.end.map(|(end, _)| end);
+        let end = self.end().map(|(end, _)| end);
         let idle = self.idle.map(|limit| {
             let looks = self.looked + (limit / IDLE_PARTS).max(SOONEST);
             looks
@@ -107,7 +122,8 @@ impl Terms {
                 .max(self.looked + SOONEST)
         });
         let volume = self.volume.map(|volume| self.volume_look(volume));
-        let times = [end, idle, volume, self.next_interim];
+        let told = self.tell.then_some(self.looked);
+        let times = [end, idle, volume, self.next_interim, told];
         times.into_iter().flatten().min()
     }
 
@@ -145,11 +161,13 @@ impl Terms {
         if self.idle.is_some_and(|limit| silence >= limit) {
             return Due::End(Cause::IdleTimeout);
         }
+        let told = std::mem::take(&mut self.tell);
         match (self.next_interim, self.interim) {
             (Some(next), Some(interval)) if next <= now => {
                 self.next_interim = Some(now + interval);
                 Due::Interim
             }
+            _ if told => Due::Interim,
             _ => Due::Nothing,
         }
     }
@@ -203,6 +221,36 @@ mod tests {
         policy.expires = Some(7);
         let (start, past) = terms(&policy, None);
         assert_eq!(past.is_over(start), Some(Cause::Expired));
+    }
+
+    #[test]
+    fn a_new_limit_does_not_outlive_the_account() {
+        let policy = Policy {
+            expires: Some(1_000_030),
+            ..Policy::default()
+        };
+        for (limit, expected) in [
+            (
+                Some(SECOND * 10),
+                (SECOND * 10, Due::End(Cause::SessionTimeout)),
+            ),
+            (Some(SECOND * 60), (SECOND * 30, Due::End(Cause::Expired))),
+            (None, (SECOND * 30, Due::End(Cause::Expired))),
+        ] {
+            let (start, mut terms) = terms(&policy, None);
+            terms.limit_time(start, limit);
+            assert_eq!(follow(start, &mut terms, 0, SECOND), expected);
+        }
+    }
+
+    #[test]
+    fn what_changed_is_told_at_once_and_once() {
+        let (start, mut terms) = terms(&Policy::default(), None);
+        terms.tell_now();
+        assert_eq!(terms.next_look(), Some(start));
+        assert_eq!(terms.judge(start, 5), Due::Interim);
+        assert_eq!(terms.judge(start, 5), Due::Nothing);
+        assert_eq!(terms.next_look(), None);
     }
 
     #[test]

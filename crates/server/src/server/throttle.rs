@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 /// Bounds the lines that strangers can have written to the log: whoever reaches the port causes
 /// them, at the rate of the network.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     since: Option<Instant>,
     lines: u32,
     left_out: u64,
@@ -17,7 +17,7 @@ const LINES: u32 = 50;
 impl Throttle {
     /// Whether one more line may be written. How many were not is told with the first one of a
     /// later period.
-    pub(super) fn allows(&mut self, now: Instant) -> bool {
+    pub(crate) fn allows(&mut self, now: Instant) -> bool {
         if self
             .since
             .is_none_or(|since| now.saturating_duration_since(since) >= PERIOD)

@@ -4,8 +4,7 @@ mod accountant;
 mod attributes;
 mod authentication;
 mod courier;
-#[allow(dead_code)]
-mod dynamic;
+pub(crate) mod dynamic;
 mod error;
 mod exchange;
 mod nas;
