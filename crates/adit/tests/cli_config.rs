@@ -84,6 +84,37 @@ fn mistakes_name_line_and_column() {
 }
 
 #[test]
+fn pools_that_cannot_be_are_told_with_both_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let office = "[[pools]]\nname = \"office\"\nranges = [\"10.1.0.0/24\"]\n";
+    let cases = [
+        (
+            "[[pools]]\nname = \"guests\"\nranges = [\"10.1.0.128-10.1.0.200\"]\n",
+            "adit: FILE:6:10: pools[1].ranges: 10.1.0.0/24 of the pool \"office\" overlaps \
+             10.1.0.128-10.1.0.200 of the pool \"guests\"; an address can be in one place only\n",
+        ),
+        (
+            "[network]\npool = \"10.1.0.0/16\"\n",
+            "adit: FILE:3:10: pools[0].ranges: 10.1.0.0/16 of network.pool overlaps 10.1.0.0/24 of the \
+             pool \"office\"; an address can be in one place only\n",
+        ),
+        (
+            "[[pools]]\nname = \"office\"\nranges = [\"10.2.0.0/24\"]\n",
+            "adit: FILE:5:8: pools[1].name: two pools have the name \"office\": number 1 and number 2 of \
+             [[pools]]\n",
+        ),
+        (
+            "[[pools]]\nname = \"guests\"\nranges = [\"10.2.0.0/24\"]\nnext = \"ofice\"\n",
+            "adit: FILE:7:8: pools[1].next: there is no pool \"ofice\" to follow \"guests\"\n",
+        ),
+    ];
+    for (rest, expected) in cases {
+        let told = check(directory.path(), &format!("{office}{rest}"));
+        assert_eq!(told, (Some(1), expected.to_owned()));
+    }
+}
+
+#[test]
 fn weak_choices_are_warned_of() {
     let directory = tempfile::tempdir().unwrap();
     let text = "[authentication]\nmethods = [\"mschap-v2\", \"pap\"]\n[encryption]\npolicy = \"optional\"\n";

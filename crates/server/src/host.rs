@@ -33,7 +33,7 @@ pub enum SetupError {
     Host(#[from] HostError),
     /// The pool's addresses are in use elsewhere on the host.
     #[error(
-        "the pool {pool} overlaps {other}; choose another with --pool or in the section [network]"
+        "the pool {pool} overlaps {other}; choose another with --pool, under [network] or [[pools]]"
     )]
     Overlap {
         /// The pool.

@@ -47,6 +47,8 @@ mod metrics;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod pools;
+#[cfg(test)]
 mod postgresql;
 #[cfg(test)]
 mod program;

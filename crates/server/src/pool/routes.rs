@@ -4,8 +4,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use adit_net::netlink::{Netlink, NetlinkError, Route};
-use ipnet::IpNet;
+use adit_net::netlink::{Netlink, Route};
 
 use super::RouteChange;
 
@@ -57,33 +56,31 @@ impl Drop for RouteKeeper {
 fn keep(mut netlink: Netlink, interface: u32, changes: &Receiver<RouteChange>) {
     for change in changes {
         match change {
-            RouteChange::Add(network) => {
-                let done = netlink.add_route(&Route::on_link(network, interface));
-                tell(done, network, |error| {
-                    format!(
-                        "packets to the client's network {network} do not reach it: {error}; remove what \
-                         is in the way, or give the client another one"
-                    )
-                });
-            }
+            RouteChange::Add(network) => add(&mut netlink, &Route::on_link(network, interface)),
             RouteChange::Remove(network) => {
-                let done = netlink.delete_route(&Route::on_link(network, interface));
-                let done = done.or_else(|error| error.is_absent().then_some(()).ok_or(error));
-                tell(done, network, |error| {
-                    format!("the route to {network} is left behind: {error}")
-                });
+                remove(&mut netlink, &Route::on_link(network, interface));
             }
         }
     }
 }
 
-fn tell(
-    done: Result<(), NetlinkError>,
-    network: IpNet,
-    problem: impl FnOnce(&NetlinkError) -> String,
-) {
-    match done {
-        Ok(()) => tracing::debug!("the routes to {network} are changed"),
-        Err(error) => tracing::warn!("{}", problem(&error)),
+fn add(netlink: &mut Netlink, route: &Route) {
+    let network = route.destination;
+    match netlink.add_route(route) {
+        Ok(()) => tracing::debug!("{network} is routed to the tunnels now"),
+        Err(error) => tracing::warn!(
+            "packets to {network} do not reach its client: {error}; remove the route that is in the way, \
+             or give the client another address"
+        ),
+    }
+}
+
+fn remove(netlink: &mut Netlink, route: &Route) {
+    let network = route.destination;
+    match netlink.delete_route(route) {
+        Err(error) if !error.is_absent() => {
+            tracing::warn!("the route to {network} is left behind: {error}");
+        }
+        _ => tracing::debug!("{network} is routed to the tunnels no longer"),
     }
 }
