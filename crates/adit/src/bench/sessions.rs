@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use adit_bench::sessions::{Plan, Report, Sources, Target, Watch, against, with_own_server};
+use adit_bench::sessions::{Plan, Report, Sources, Target, Users, Watch, against, with_own_server};
 use adit_bench::stop::Stop;
 use anyhow::{Context, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ipnet::Ipv4Net;
 
 use super::progress::Line;
@@ -20,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   adit bench sessions 1000             1000 sessions of a server on a host of its own
   adit bench sessions 10000 --json     the same with 10,000, for a program to read
+  adit bench sessions 1000 --users radius --rounds 0
   adit bench sessions 100 --server 192.0.2.1 --user alice --password-file password
   adit bench sessions 5000 --server 127.0.0.1 --sources 127.1.0.0/16 --user alice
 
@@ -86,9 +87,35 @@ pub struct SessionsArgs {
     #[arg(long, value_name = "N", conflicts_with = "server", value_parser = clap::value_parser!(u16).range(1..=16))]
     pub workers: Option<u16>,
 
+    /// Who judges the logins: needs FreeRADIUS or PostgreSQL on this machine.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "server")]
+    pub users: Judges,
+
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Who judges the logins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Judges {
+    /// The server's own database.
+    #[default]
+    Database,
+    /// PostgreSQL, which leases the addresses and keeps the table of sessions too.
+    Postgresql,
+    /// FreeRADIUS, which takes accounting records too.
+    Radius,
+}
+
+impl From<Judges> for Users {
+    fn from(judges: Judges) -> Self {
+        match judges {
+            Judges::Database => Self::Database,
+            Judges::Postgresql => Self::Postgresql,
+            Judges::Radius => Self::Radius,
+        }
+    }
 }
 
 /// An address with or without a port.
@@ -124,6 +151,7 @@ impl SessionsArgs {
             rounds: self.rounds.into(),
             time,
             workers: self.workers,
+            users: self.users.into(),
         })
     }
 

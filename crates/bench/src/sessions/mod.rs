@@ -14,6 +14,7 @@
 //! | `setup` | brings sessions up and ends them |
 //! | `load` | sends packets and counts what comes back |
 //! | `server` | a server of our own to put load on |
+//! | `users` | who judges the logins there |
 //! | `memory` | what the server's process holds |
 //! | `report` | what came of it |
 //! | `chart` | the same as a chart |
@@ -29,6 +30,7 @@ mod run;
 mod server;
 mod setup;
 mod sources;
+mod users;
 
 use std::time::{Duration, Instant};
 
@@ -39,6 +41,7 @@ pub use report::{Failure, Forwarding, MemoryReport, Milliseconds, Report, SetUp}
 pub use run::{Plan, against, with_own_server};
 pub use setup::Ending;
 pub use sources::Sources;
+pub use users::Users;
 
 use crate::progress::Progress;
 use crate::stop::Stop;

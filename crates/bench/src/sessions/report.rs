@@ -8,11 +8,14 @@ use serde::Serialize;
 use super::load::Flow;
 use super::memory::Memory;
 use super::setup::Ending;
+use super::users::Users;
 use crate::stats::{median, median_ratio, percentile};
 
 /// What came of a measurement.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
+    /// Who judged the logins, where it was a server of its own.
+    pub users: Option<Users>,
     /// Sessions asked for.
     pub sessions: usize,
     /// Sessions that carried packets to the end.
@@ -184,6 +187,9 @@ const KIB: f64 = 1024.0;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Sessions          {} of {} up", self.up, self.sessions)?;
+        if let Some(users) = self.users {
+            writeln!(f, "Logins judged by  {users}")?;
+        }
         for failure in &self.failures {
             writeln!(
                 f,

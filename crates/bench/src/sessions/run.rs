@@ -11,6 +11,7 @@ use super::load::{self, Flow, Load, Span};
 use super::memory::{Memory, Process};
 use super::report::{Failure, Forwarding, MemoryReport, Report, SetUp, forwarding};
 use super::server::OwnServer;
+use super::users::Users;
 use super::{Watch, setup};
 use crate::cpu::CpuTime;
 
@@ -33,6 +34,8 @@ pub struct Plan {
     pub time: Duration,
     /// Workers of a server of its own; none for as many as it finds fit.
     pub workers: Option<u16>,
+    /// Who judges the logins at a server of its own.
+    pub users: Users,
 }
 
 /// Measures a server of our own: the program `adit` on a host made of a network namespace.
@@ -41,12 +44,15 @@ pub struct Plan {
 /// The machine allows no namespaces, the server does not start or does not let a first session in, or somebody
 /// asked to stop.
 pub fn with_own_server(adit: &Path, plan: &Plan, watch: &mut Watch<'_>) -> anyhow::Result<Report> {
-    let server = OwnServer::start(adit, plan.sessions, plan.workers)?;
+    let server = OwnServer::start(adit, plan.sessions, plan.workers, plan.users)?;
     let (target, pid) = (server.target(), server.pid());
     let clients = server.clients.clone();
     let report = clients.run(|| against(target, Some(pid), plan, watch))??;
     server.end()?;
-    Ok(report)
+    Ok(Report {
+        users: Some(plan.users),
+        ..report
+    })
 }
 
 /// Measures a server that is running; what its process uses too, where that is on this machine.
@@ -106,6 +112,7 @@ impl Course<'_> {
         let memory = before.zip(idle).zip(after);
         let added = self.up().len().saturating_sub(1);
         Ok(Report {
+            users: None,
             sessions,
             up: self.up().len(),
             failures: self.failures(),

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::generator::Target;
 use super::sources::Sources;
+use super::users::{Judge, Users};
 use crate::program::Program;
 
 /// Addresses outside the tunnels, of a network that documents use (RFC 5737).
@@ -26,11 +27,12 @@ const SOURCES: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 128, 0, 0), 16);
 /// The addresses inside the tunnels.
 const POOL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 64, 0, 0), 16);
 
-const USER: &str = "load";
+pub(super) const USER: &str = "load";
 
 /// A server on its host, and the host of the clients.
 pub(super) struct OwnServer {
     program: Program,
+    judge: Option<Judge>,
     password: Zeroizing<String>,
     /// Where the clients are to be.
     pub(super) clients: Host,
@@ -41,7 +43,7 @@ pub(super) struct OwnServer {
 
 impl OwnServer {
     /// Makes the hosts and starts `adit serve`, with limits that let `sessions` in and so many workers,
-    /// or as many as it finds fit.
+    /// or as many as it finds fit. Logins are judged by `users`.
     ///
     /// # Errors
     /// The machine allows no namespaces, or the server does not start.
@@ -49,6 +51,7 @@ impl OwnServer {
         adit: &Path,
         sessions: usize,
         workers: Option<u16>,
+        users: Users,
     ) -> anyhow::Result<Self> {
         let directory =
             tempfile::tempdir().context("cannot make a directory for the server's files")?;
@@ -63,20 +66,29 @@ impl OwnServer {
         let back = Route::through(IpNet::V4(SOURCES), cable.left.index, IpAddr::V4(CLIENTS));
         server.netlink().add_route(&back)?;
 
-        let configuration = configuration(directory.path(), sessions, workers)?;
+        let judge = Judge::start(users, &server)?;
+        let configuration = configuration(directory.path(), sessions, workers, judge.as_ref())?;
+        if let Some(judge) = &judge {
+            judge.add_user(adit, &configuration)?;
+        }
         let mut command = server.command(adit);
-        command
-            .args(["serve", "--first-user", USER, "--config"])
-            .arg(configuration)
-            .env_remove("ADIT_LOG");
+        command.arg("serve").arg("--config").arg(configuration);
+        if judge.is_none() {
+            command.args(["--first-user", USER]);
+        }
+        command.env_remove("ADIT_LOG");
         let program = Program::start("server", command, directory.path())?;
-        let password = program.wait_for(|line| {
-            let password = line.strip_prefix("Password ")?;
-            Some(Zeroizing::new(password.trim().to_owned()))
-        })?;
+        let password = match &judge {
+            Some(judge) => judge.password(),
+            None => program.wait_for(|line| {
+                let password = line.strip_prefix("Password ")?;
+                Some(Zeroizing::new(password.trim().to_owned()))
+            })?,
+        };
         program.wait_for(|line| line.starts_with("serving on ").then_some(()))?;
         Ok(Self {
             program,
+            judge,
             password,
             clients,
             _directory: directory,
@@ -99,7 +111,8 @@ impl OwnServer {
 
     /// Ends the server as Ctrl-C does.
     pub(super) fn end(self) -> anyhow::Result<()> {
-        self.program.end()
+        self.program.end()?;
+        self.judge.map_or(Ok(()), Judge::end)
     }
 }
 
@@ -108,18 +121,22 @@ fn configuration(
     directory: &Path,
     sessions: usize,
     workers: Option<u16>,
+    judge: Option<&Judge>,
 ) -> anyhow::Result<PathBuf> {
     let path = directory.join("adit.toml");
     let workers = workers.map_or_else(|| "\"auto\"".to_owned(), |count| count.to_string());
+    let users = match judge {
+        Some(judge) => judge.sections(directory),
+        None => format!("[users]\ndatabase = {:?}\n", directory.join("users.db")),
+    };
     let text = format!(
         "control_socket = {:?}\n\
          [network]\npool = \"{POOL}\"\n\
-         [users]\ndatabase = {:?}\n\
+         {users}\
          [limits]\nsessions = {sessions}\nconnections = {sessions}\n\
          connections_per_address = {sessions}\nhalf_open = {sessions}\n\
          [workers]\ncount = {workers}\n",
         directory.join("control.sock"),
-        directory.join("users.db"),
     );
     fs::write(&path, text)?;
     Ok(path)
