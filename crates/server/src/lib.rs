@@ -13,6 +13,7 @@ pub mod control_socket;
 mod diagnosis;
 mod doorbell;
 mod events;
+mod file_lock;
 mod firewall;
 mod hooks;
 mod host;

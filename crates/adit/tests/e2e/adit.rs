@@ -111,10 +111,15 @@ impl Server {
 
     /// Writes another configuration with the same users and tells the server to read it.
     pub(crate) fn reload(&self, sections: &str) {
+        self.rewrite(sections);
+        self.program.signal(Signal::SIGHUP);
+    }
+
+    /// Writes another configuration with the same users.
+    pub(crate) fn rewrite(&self, sections: &str) {
         let secrets = self.directory.path().join("secrets");
         let users = format!("[users]\nsecrets = {secrets:?}\n");
         configuration(self.directory.path(), &(users + sections));
-        self.program.signal(Signal::SIGHUP);
     }
 
     /// As [`reload`](Self::reload), for settings that stand before all sections.

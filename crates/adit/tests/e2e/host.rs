@@ -424,3 +424,19 @@ fn a_successor_puts_back_what_a_killed_server_has_changed() {
         assert_eq!(left.len(), 2, "{left:?}");
     });
 }
+
+#[test]
+fn a_set_can_have_the_name_of_any_group() {
+    on_two_hosts(|host, _| {
+        // As a RADIUS server can name groups: a space, a brace, an umlaut, a slash.
+        let name = "group_a/20b/7d/c3/a4/2f.x-1_";
+        nft(
+            host,
+            &format!(
+                "add table inet t\nadd set inet t {name} {{ type ipv4_addr; }}\nadd element inet t {name} {{ 10.0.0.1 }}\n"
+            ),
+        );
+        let listed = told(host, "nft", &["list", "set", "inet", "t", name]);
+        assert!(listed.contains("10.0.0.1"), "{listed}");
+    });
+}

@@ -187,3 +187,49 @@ fn pools_change_while_sessions_have_their_addresses() {
         server.stop();
     });
 }
+
+#[test]
+fn who_asks_for_it_is_told_what_has_changed_and_what_is_wrong() {
+    on_two_hosts(|server_host, client_host| {
+        let (server, alice) = with_session(server_host, client_host, "");
+        server.rewrite("[limits]\nhalf_open = 900\n[workers]\ncount = 8\n");
+        let output = server.ask(&["reload"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            "changed: limits.half_open\nchanges only with a restart of the server: workers.count\n"
+        );
+        server.rewrite("[limits]\nhalf_open = 0\n");
+        let output = server.ask(&["reload", "--json"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            told.contains("adit.toml:5:13: limits.half_open: 0 is out of range"),
+            "{told}"
+        );
+        assert_eq!(ping(client_host, INNER_SERVER, 1, &[]), 1);
+        alice.hang_up();
+        server.stop();
+    });
+}
+
+#[test]
+fn a_server_without_a_configuration_file_has_none_to_read() {
+    on_two_hosts(|server_host, client_host| {
+        let directory = tempfile::tempdir().unwrap();
+        let secrets = directory.path().join("secrets");
+        std::fs::write(&secrets, crate::adit::USERS).unwrap();
+        let mut command = crate::adit::adit(server_host);
+        command.args(["serve", "--secrets"]).arg(&secrets);
+        command
+            .arg("--control-socket")
+            .arg(directory.path().join("control.sock"));
+        let server = Program::start(&mut command);
+        server.said("serving on ");
+        let alice = Client::connect(client_host, &[]);
+        server.signal(nix::sys::signal::Signal::SIGHUP);
+        server.logged("this server was started without a configuration file");
+        assert_eq!(ping(client_host, INNER_SERVER, 1, &[]), 1);
+        alice.hang_up();
+    });
+}

@@ -1,10 +1,12 @@
 //! Who may have the socket: one server, however the one before it ended.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+
+use crate::file_lock::FileLock;
 
 /// Why there is no control socket.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +39,7 @@ pub enum BindError {
 
 /// Takes the lock beside the socket that only one server can hold. It goes with the process, so unlike the
 /// socket it is never stale.
-pub(super) fn lock(path: &Path) -> Result<File, BindError> {
+pub(super) fn lock(path: &Path) -> Result<FileLock, BindError> {
     let failed = |source| BindError::Failed {
         path: path.to_owned(),
         source,
@@ -58,8 +60,8 @@ pub(super) fn lock(path: &Path) -> Result<File, BindError> {
         .mode(0o600)
         .open(name)
         .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
+    match FileLock::take(file) {
+        Ok(lock) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(BindError::InUse {
             path: path.to_owned(),
         }),

@@ -1,6 +1,6 @@
 //! The listening side: the thread that takes clients in, and the event loop's end of it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -17,6 +17,7 @@ use super::bind::{BindError, lock, remove_stale};
 use super::clients::{Clients, Desk};
 use super::feed::Feed;
 use super::{MOST_CLIENTS, Reply, Request};
+use crate::file_lock::FileLock;
 
 const LISTENER: Token = Token(0);
 const STOP: Token = Token(1);
@@ -31,7 +32,7 @@ pub struct ControlSocket {
     stop: Waker,
     thread: Option<JoinHandle<()>>,
     /// Held as long as the socket is ours.
-    _lock: File,
+    _lock: FileLock,
 }
 
 /// A request that awaits its reply.

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use adit_engine::{CallKey, CallReport};
 
-use super::Server;
 use super::rates::Rates;
+use super::{Reloaded, Server};
 use crate::aaa::facts::Cause;
 use crate::control_socket::{
     Drops, Query, Reply, Request, SessionQuery, StatusInfo, StrayCounts, Target, WorkerInfo,
@@ -68,10 +68,7 @@ impl Server {
                     let reply = self.set_log_level(filter);
                     query.answer(reply);
                 }
-                Request::Reload => {
-                    let reply = self.reload_for_client();
-                    query.answer(reply);
-                }
+                Request::Reload => self.reload(Some(Box::new(|result| query.answer(told(result))))),
                 Request::Trace(_) => self.begin_trace(query),
             }
         }
@@ -214,5 +211,18 @@ fn has_address(session: &Session, address: IpAddr) -> bool {
                     .prefix
                     .is_some_and(|prefix| prefix.contains(&address))
         }
+    }
+}
+
+/// What a client at the control socket is told of a reload.
+fn told(result: &Result<Reloaded, String>) -> Reply {
+    match result {
+        Ok(reloaded) => Reply::Reloaded {
+            applied: reloaded.changed.clone(),
+            needs_restart: reloaded.needs_restart.clone(),
+        },
+        Err(message) => Reply::Error {
+            message: message.clone(),
+        },
     }
 }

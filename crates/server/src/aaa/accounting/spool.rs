@@ -24,6 +24,8 @@ mod frame;
 
 use frame::Frame;
 
+use crate::file_lock::FileLock;
+
 /// Octets of records that are kept, as they are in the file.
 pub(crate) const MAX_OCTETS: u64 = 64 << 20;
 /// A file that is shorter is never written anew.
@@ -82,7 +84,7 @@ pub(crate) struct Spool {
     directory: PathBuf,
     file: File,
     /// Held as long as the spool is.
-    _lock: File,
+    _lock: FileLock,
     entries: BTreeMap<u64, Arc<Entry>>,
     /// Octets that the entries take in a file.
     octets: u64,
@@ -324,7 +326,7 @@ fn read(octets: &[u8]) -> Option<Left> {
 }
 
 /// Makes the directory where there is none, and takes it for this process.
-fn locked(directory: &Path) -> Result<File, SpoolError> {
+fn locked(directory: &Path) -> Result<FileLock, SpoolError> {
     let of_directory = |source| SpoolError::Directory {
         path: directory.to_owned(),
         source,
@@ -337,8 +339,8 @@ fn locked(directory: &Path) -> Result<File, SpoolError> {
     let lock = private(OpenOptions::new().create(true).write(true).truncate(false))
         .open(directory.join(LOCK))
         .map_err(of_directory)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
+    match FileLock::take(lock) {
+        Ok(lock) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(SpoolError::InUse(directory.to_owned())),
         Err(TryLockError::Error(source)) => Err(of_directory(source)),
     }

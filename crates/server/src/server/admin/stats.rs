@@ -82,10 +82,4 @@ impl Server {
             Err(message) => Reply::Error { message },
         }
     }
-
-    pub(super) fn reload_for_client(&mut self) -> Reply {
-        Reply::Error {
-            message: "this server cannot read its configuration again while it runs".to_owned(),
-        }
-    }
 }
