@@ -174,10 +174,10 @@ fn serve_checks_what_the_command_line_changes() {
 }
 
 #[test]
-fn the_readme_shows_the_default_configuration() {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-    let readme = std::fs::read_to_string(readme).expect("the README is there");
+fn the_documentation_shows_the_default_configuration() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
     let output = adit(&["config", "default"]);
     let default = String::from_utf8(output.stdout).expect("text");
-    assert!(readme.contains(&format!("```toml\n{default}```")));
+    assert!(page.contains(&format!("```toml\n{default}```")));
 }
