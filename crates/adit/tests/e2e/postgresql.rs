@@ -123,7 +123,7 @@ fn a_session_outlives_the_database_and_new_ones_wait_for_it() {
             ),
         );
         let cause: &str = row.get(4);
-        assert!(cause.contains("the peer ended the link"), "{cause}");
+        assert!(cause.contains("closed on request"), "{cause}");
         server.stop();
     });
 }
@@ -214,5 +214,80 @@ fn servers_share_a_pool_and_what_a_killed_one_held_comes_free() {
         assert_eq!(carol.address.to_string(), "10.77.0.2");
         carol.hang_up();
         first.stop();
+    });
+}
+
+/// The address that a session of the user has in the database, with the server that leased it.
+fn lease_of(cluster: &Cluster, user: &str) -> Vec<(String, String)> {
+    let query = "SELECT node, host(address) FROM leases WHERE user_name = $1 AND session <> '' ORDER BY address";
+    let rows = cluster.client().query(query, &[&user]).unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[test]
+fn an_address_of_one_s_own_comes_with_the_user_and_a_full_pool_is_told() {
+    on_two_hosts(|server_host, client_host| {
+        let cluster = Cluster::start();
+        let directory = tempfile::tempdir().unwrap();
+        let network = "[network]\npool = \"10.77.0.0/30\"\n";
+        let sections = sections(&cluster, "vpn1") + network;
+        let config = configuration(directory.path(), &sections);
+        let add = [
+            "user",
+            "add",
+            "carol",
+            "--password-stdin",
+            "--address",
+            "192.0.2.77",
+        ];
+        edit(server_host, &config, &add, "first\n");
+        let add = ["user", "add", "dave", "--password-stdin"];
+        edit(server_host, &config, &add, "second\n");
+        let server = Server::in_directory(server_host, directory, &sections, &[]);
+
+        let old = Client::connected(dial(client_host, "carol", "first", &[]));
+        assert_eq!(old.address.to_string(), "192.0.2.77");
+        let new = Client::connected(dial(client_host, "carol", "first", &[]));
+        assert_eq!(new.address, old.address);
+        server
+            .program
+            .logged("replaced by a new session of the same user");
+        old.program.ended();
+
+        let only = Client::connected(dial(client_host, "dave", "second", &[]));
+        let ended = refused(client_host, "dave", "second", &[]);
+        assert_ne!(ended.code, Some(6), "{}", ended.log);
+        let why = "no address is free for this user";
+        server
+            .program
+            .logged_all(&["login refused", "no address for dave", why]);
+        only.hang_up();
+        new.hang_up();
+        server.stop();
+        for user in ["carol", "dave"] {
+            assert_eq!(lease_of(&cluster, user), []);
+        }
+    });
+}
+
+#[test]
+fn sessions_of_a_user_are_counted_over_all_servers() {
+    on_two_hosts(|server_host, client_host| {
+        let cluster = Cluster::start();
+        let server = server(server_host, &cluster);
+        // As another server would write it, that lives.
+        let elsewhere = "INSERT INTO nodes VALUES ('vpn2', now() + interval '1 hour');
+            INSERT INTO sessions (node, session, user_name, admitted, started, updated)
+            VALUES ('vpn2', 'x', 'carol', now(), now(), now());
+            UPDATE users SET simultaneous = '1'";
+        cluster.client().batch_execute(elsewhere).unwrap();
+        let ended = refused(client_host, "carol", "first", &[]);
+        assert_eq!(ended.code, Some(7), "{}", ended.log);
+        let why = "carol has 1 sessions on the servers that share the database";
+        server.program.logged_all(&["login refused", why]);
+        let over = "UPDATE sessions SET ended = now(), cause = 'over'";
+        cluster.client().batch_execute(over).unwrap();
+        Client::connected(dial(client_host, "carol", "first", &[])).hang_up();
+        server.stop();
     });
 }

@@ -17,6 +17,8 @@ use crate::users::StoreError;
 const MAX_WAITING: usize = 1024;
 /// Leases are renewed in this part of the time that they last.
 const RENEWALS: u32 = 3;
+/// The wait after a renewal that failed.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The front's end of the thread. `T` is what a wish is for; it comes back with the answer.
 #[derive(Debug)]
@@ -88,6 +90,7 @@ impl<T: Send + 'static> SharedLeases<T> {
             keeper: LeaseKeeper::new(Arc::clone(settings))?,
             has_started: false,
             held: HashMap::new(),
+            in_trouble: false,
             renew_every: settings.lease / RENEWALS,
             outcomes: sender,
             bell,
@@ -154,6 +157,8 @@ struct Clerk<T> {
     /// Whether what an earlier run has left was given back.
     has_started: bool,
     held: HashMap<String, Held>,
+    /// Whether it was told that leases are not renewed.
+    in_trouble: bool,
     renew_every: Duration,
     outcomes: Sender<Outcome<T>>,
     bell: Arc<Doorbell>,
@@ -166,8 +171,12 @@ impl<T> Clerk<T> {
         loop {
             let now = Instant::now();
             if renew <= now {
-                self.renew();
-                renew = now + self.renew_every;
+                // A database that is back is to hear of the leases before they run out.
+                let wait = match self.renew() {
+                    true => self.renew_every,
+                    false => RETRY,
+                };
+                renew = Instant::now() + wait;
             }
             match orders.recv_timeout(renew.saturating_duration_since(now)) {
                 Ok(Order::Take(application)) => {
@@ -249,7 +258,8 @@ impl<T> Clerk<T> {
         }
     }
 
-    fn renew(&mut self) {
+    /// Whether the database has renewed what is held.
+    fn renew(&mut self) -> bool {
         let held: Vec<Held> = self.held.values().cloned().collect();
         match self.keeper.renew(&held) {
             Ok(lost) => {
@@ -257,8 +267,17 @@ impl<T> Clerk<T> {
                     self.held.remove(&lost.session);
                     self.say(Outcome::Lost(lost.session));
                 }
+                if std::mem::take(&mut self.in_trouble) {
+                    tracing::info!("the leases are renewed again");
+                }
+                true
             }
-            Err(error) => tracing::warn!("the leases are not renewed: {error}"),
+            Err(error) => {
+                if !std::mem::replace(&mut self.in_trouble, true) {
+                    tracing::warn!("the leases are not renewed: {error}");
+                }
+                false
+            }
         }
     }
 
