@@ -87,7 +87,10 @@ impl Firewall {
 impl Observer for Firewall {
     fn observe(&mut self, happening: &Happening) {
         match happening {
-            Happening::Up(facts) if self.config.user_sets => self.up(facts),
+            // A RADIUS server can change the group of a session that goes on.
+            Happening::Up(facts) | Happening::Goes(facts) if self.config.user_sets => {
+                self.up(facts);
+            }
             Happening::Down(facts, ..) => self.down(facts.number),
             Happening::LoginRefused(refusing) if self.config.refused_set => {
                 // Where too many wait, that is all of them.

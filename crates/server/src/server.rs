@@ -45,7 +45,6 @@ mod reload;
 mod scrape;
 mod sharing;
 mod start;
-#[allow(dead_code)]
 mod terms;
 mod throttle;
 mod traces;

@@ -7,6 +7,7 @@ use adit_net::namespace::Host;
 use crate::accounting::sections;
 use crate::adit::{Client, INNER_SERVER, Server};
 use crate::freeradius::{Answer, FreeRadius, SECRET, Setup, radclient};
+use crate::host::until;
 use crate::lab::{SERVER, on_two_hosts};
 use crate::traffic::ping;
 
@@ -202,6 +203,33 @@ fn rates_change_at_once() {
         let attributes = ["User-Name = alice", "Mikrotik-Rate-Limit = \"0/0\""];
         assert_answer(&send(client_host, "coa", &attributes), "CoA-ACK", "");
         assert_eq!(answered(), 40);
+        client.hang_up();
+        server.stop();
+    });
+}
+
+#[test]
+fn a_session_gets_into_another_group() {
+    on_two_hosts(|server_host, client_host| {
+        let sections = format!("{DYNAMIC}[firewall]\nuser_sets = true\n");
+        let (radius, server) = start(server_host, &sections);
+        let client = Client::connect(client_host, &[]);
+        let address = client.address.to_string();
+        for group in ["staff", "guests"] {
+            let attribute = format!("Filter-Id = {group}");
+            let answer = send(client_host, "coa", &["User-Name = alice", &attribute]);
+            assert_answer(&answer, "CoA-ACK", "");
+            let set = format!("group_{group}");
+            let list = ["list", "set", "inet", "adit_adit0", &set];
+            // The set may not be there yet.
+            until(server_host, "nft", &["list", "ruleset"], |rules| {
+                rules.contains(&set)
+            });
+            until(server_host, "nft", &list, |set| set.contains(&address));
+        }
+        let before = ["list", "set", "inet", "adit_adit0", "group_staff"];
+        until(server_host, "nft", &before, |set| !set.contains(&address));
+        radius.accounted("Interim-Update");
         client.hang_up();
         server.stop();
     });

@@ -22,7 +22,12 @@ fn told(host: &Host, program: &str, words: &[&str]) -> String {
 }
 
 /// Waits until a program says what is wanted.
-fn until(host: &Host, program: &str, words: &[&str], wanted: impl Fn(&str) -> bool) -> String {
+pub(crate) fn until(
+    host: &Host,
+    program: &str,
+    words: &[&str],
+    wanted: impl Fn(&str) -> bool,
+) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let said = told(host, program, words);

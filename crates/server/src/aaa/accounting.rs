@@ -9,3 +9,6 @@ mod spool;
 pub(crate) use schedule::Schedule;
 pub use spool::SpoolError;
 pub(crate) use spool::{Entry, Spool, Weight};
+
+#[cfg(test)]
+mod tests;

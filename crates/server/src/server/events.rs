@@ -151,7 +151,9 @@ impl Server {
         };
         let profile = &grant.profile;
         let interim = profile.interim.or(self.interim);
-        session.terms = Some(Terms::new(now, unix_time(), &profile.policy, interim));
+        let mut terms = Terms::new(now, unix_time(), &profile.policy, interim);
+        terms.spread(now, call.number());
+        session.terms = Some(terms);
         self.tally.came_up += 1;
         let encryption = report
             .link

@@ -72,6 +72,17 @@ impl Terms {
         }
     }
 
+    /// Has the first interim record come up to a tenth of the interval early, so that those of sessions
+    /// that came up together do not stay together. `number` is the session's.
+    pub(crate) fn spread(&mut self, now: Instant, number: u32) {
+        // Knuth's multiplier: numbers that follow each other come out far apart.
+        let part = number.wrapping_mul(0x9E37_79B1) >> 16;
+        self.next_interim = self.interim.map(|interval| {
+            let early = interval / 10 * part / (1 << 16);
+            now + (interval - early)
+        });
+    }
+
     /// The session may last this long from now on, whatever it was before.
     pub(crate) fn limit_time(&mut self, now: Instant, limit: Option<Duration>) {
         self.time = limit.and_then(|limit| now.checked_add(limit));
@@ -221,6 +232,25 @@ mod tests {
         policy.expires = Some(7);
         let (start, past) = terms(&policy, None);
         assert_eq!(past.is_over(start), Some(Cause::Expired));
+    }
+
+    #[test]
+    fn sessions_that_came_up_together_are_told_of_one_after_the_other() {
+        let times: std::collections::BTreeSet<Duration> = (0..100)
+            .map(|number| {
+                let (start, mut terms) = terms(&Policy::default(), Some(SECOND * 600));
+                terms.spread(start, number);
+                let (after, due) = follow(start, &mut terms, 5, SECOND);
+                assert_eq!(due, Due::Interim);
+                after
+            })
+            .collect();
+        assert_eq!(times.len(), 100);
+        assert!(
+            times
+                .iter()
+                .all(|after| (SECOND * 540..=SECOND * 600).contains(after))
+        );
     }
 
     #[test]
