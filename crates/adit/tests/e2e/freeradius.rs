@@ -56,7 +56,6 @@ impl Setup {
     }
 
     /// The `[[radius.servers]]` that stands for it in a configuration: for logins only.
-    #[allow(dead_code)]
     pub(crate) fn section(&self) -> String {
         self.section_with(self.authentication_port, 0)
     }

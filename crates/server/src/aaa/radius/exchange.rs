@@ -115,14 +115,7 @@ impl<T> Exchange<T> {
         }
     }
 
-    /// Ends all requests, whose tags come back.
-    #[allow(dead_code)]
-    pub(crate) fn abandon(&mut self) -> Vec<T> {
-        self.client.abandon()
-    }
-
     /// What came of each server so far.
-    #[allow(dead_code)]
     pub(crate) fn statistics(&self, now: Instant) -> Vec<ServerStatistics> {
         self.client.statistics(now)
     }
