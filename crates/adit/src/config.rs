@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use adit_server::advice;
 use adit_server::config::{Config, DEFAULT_TEXT};
-use adit_server::users::source_warnings;
+use adit_server::users::{source_warnings, unknown_pools};
 use clap::{Args, Subcommand};
 
 use crate::exit::Code;
@@ -49,6 +49,7 @@ pub fn run(args: &ConfigArgs) -> anyhow::Result<Code> {
             let config = Config::load(file)?;
             let mut warnings = config.warnings();
             warnings.extend(source_warnings(&config.users));
+            warnings.extend(unknown_pools(&config));
             let mut report = String::new();
             for warning in &warnings {
                 report.push_str(&format!("warning: {warning}\n"));

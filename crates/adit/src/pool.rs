@@ -13,7 +13,7 @@ Examples:
   adit pool
   adit pool --json | jq '.[] | select(.leased == .size) | .name'
 
-REFUSED counts the clients that got nothing because nothing was free.";
+REFUSED counts how often nothing was free, also where the pool that is `next` had something.";
 
 /// Arguments of `adit pool`.
 #[derive(Debug, Args)]

@@ -115,6 +115,36 @@ fn pools_that_cannot_be_are_told_with_both_names() {
 }
 
 #[test]
+fn users_of_pools_that_there_are_not_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("users.db").display().to_string();
+    for words in [
+        "user add alice --generate --pool office --ipv6-pool office6",
+        "user add bob --generate --pool ofice",
+        "user add carol --generate --pool ofice",
+        "group add staff --ipv6-pool ofice6",
+    ] {
+        let mut words: Vec<&str> = words.split(' ').collect();
+        words.extend(["--database", &database]);
+        let output = adit(&words);
+        assert!(output.status.success(), "{output:?}");
+    }
+    let text = format!(
+        "[users]\ndatabase = {database:?}\n[[pools]]\nname = \"office\"\nranges = [\"10.1.0.0/24\"]\n\
+         [[ipv6_pools]]\nname = \"office6\"\nprefix = \"2001:db8::/48\"\n"
+    );
+    let (code, told) = check(directory.path(), &text);
+    assert_eq!(code, Some(0), "{told}");
+    for expected in [
+        "warning: there is no pool \"ofice\", so the user bob and 1 more cannot log in;",
+        "warning: there is no IPv6 pool \"ofice6\", so the group staff gets no prefixes;",
+        "can be used, 2 warnings\n",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+#[test]
 fn weak_choices_are_warned_of() {
     let directory = tempfile::tempdir().unwrap();
     let text = "[authentication]\nmethods = [\"mschap-v2\", \"pap\"]\n[encryption]\npolicy = \"optional\"\n";

@@ -7,6 +7,7 @@ mod first_user;
 mod generated;
 mod permissions;
 mod policy;
+mod pool_names;
 mod units;
 
 use std::io;
@@ -23,6 +24,7 @@ pub use database::{Account, Changes, Database, Field, Group, NewUser};
 pub use first_user::{create_first_user, login_instructions};
 pub use generated::GeneratedPassword;
 pub use policy::{NoSuchRule, Policy, Simultaneous};
+pub use pool_names::unknown_pools;
 pub use units::{
     BadValue, parse_amount, parse_duration, parse_moment, show_amount, show_duration, show_moment,
 };

@@ -98,6 +98,17 @@ impl Config {
         default.into_iter().chain(further).collect()
     }
 
+    /// Whether there is a pool of IPv4 addresses of this name.
+    pub(crate) fn has_pool(&self, name: &str) -> bool {
+        name == DEFAULT_POOL || self.pools.iter().any(|pool| pool.name == name)
+    }
+
+    /// Whether there is a pool of IPv6 prefixes of this name.
+    pub(crate) fn has_ipv6_pool(&self, name: &str) -> bool {
+        let default = name == DEFAULT_POOL && self.network.ipv6_prefix.is_some();
+        default || self.ipv6_pools.iter().any(|pool| pool.name == name)
+    }
+
     /// All networks that clients' addresses are in, the pool of `[network]` first: what has to be routed to
     /// the TUN device, and masqueraded where that is wanted.
     pub fn client_networks(&self) -> Vec<IpNet> {

@@ -54,10 +54,9 @@ impl Config {
             .iter()
             .filter_map(|pool| Some((pool.name.as_str(), pool.next.as_deref()?)))
             .collect();
-        let known = |name: &str| name == DEFAULT_POOL || self.pools.iter().any(|p| p.name == name);
         for (index, pool) in self.pools.iter().enumerate() {
             let key = || format!("pools[{index}].next");
-            if let Some(next) = pool.next.as_deref().filter(|next| !known(next)) {
+            if let Some(next) = pool.next.as_deref().filter(|next| !self.has_pool(next)) {
                 let problem = format!("there is no pool \"{next}\" to follow \"{}\"", pool.name);
                 return Err(Problem::new(key(), problem));
             }

@@ -191,6 +191,14 @@ fn mistakes_name_what_is_wrong_and_where() {
              network.ipv6_prefix",
         ),
         (
+            office.clone() + "[policy]\npool = \"ofice\"\n",
+            "5:8: policy.pool: there is no pool \"ofice\"",
+        ),
+        (
+            "[policy]\nipv6_pool = \"default\"\n".to_owned(),
+            "2:13: policy.ipv6_pool: there is no pool \"default\"",
+        ),
+        (
             "[network]\nipv6 = false\n".to_owned() + &six("a", "2001:db8::/48"),
             "ipv6_pools[0].prefix: it is given, but network.ipv6 = false",
         ),
