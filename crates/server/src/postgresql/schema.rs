@@ -69,7 +69,7 @@ const STEPS: &[&str] = &["
         user_name text NOT NULL,
         expires timestamptz NOT NULL
     );
-    CREATE INDEX leases_expires ON leases (expires);
+    CREATE INDEX leases_expires ON leases (expires, address);
     CREATE INDEX leases_user ON leases (user_name);
 
     -- `started` is null while a login is not finished.
