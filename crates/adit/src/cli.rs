@@ -8,8 +8,8 @@ use adit_server::config::Log;
 
 use crate::exit::Code;
 use crate::{
-    bench, config, connect, demo, disconnect, group, import, inspect, log_level, logging, pool,
-    reload, serve, session, sessions, stats, trace, user,
+    bench, completions, config, connect, demo, disconnect, group, import, inspect, log_level,
+    logging, manual, pool, reload, serve, session, sessions, stats, trace, user,
 };
 
 /// Shown below the help of the program.
@@ -90,6 +90,11 @@ pub enum Command {
     Config(config::ConfigArgs),
     /// Write the configuration of pptpd or accel-ppp as one for Adit.
     Import(import::ImportArgs),
+    /// Print what a shell needs to complete command lines.
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages.
+    #[command(hide = true)]
+    Manual(manual::ManualArgs),
     /// Show a server and a client at work on this machine, without changing its network.
     Demo(demo::DemoArgs),
     /// Measure how fast a tunnel is on this machine, without changing its network.
@@ -134,6 +139,8 @@ impl Cli {
             Command::Disconnect(args) => disconnect::run(&args),
             Command::Config(args) => config::run(&args),
             Command::Import(args) => import::run(&args),
+            Command::Completions(args) => completions::run(&args),
+            Command::Manual(args) => manual::run(&args),
             Command::Demo(args) => demo::run(args),
             Command::Bench(args) => bench::run(&args),
         }

@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod completions;
 pub mod config;
 pub mod connect;
 mod control;
@@ -18,6 +19,7 @@ pub mod import;
 pub mod inspect;
 pub mod log_level;
 mod logging;
+pub mod manual;
 mod namespaces;
 mod output;
 pub mod password;
