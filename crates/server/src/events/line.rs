@@ -1,5 +1,6 @@
 //! The form of an event: one object of JSON, its keys and names stable.
 
+use adit_ppp::auth::Refusal;
 use serde_json::{Map, Value, json};
 
 use crate::aaa::Happening;
@@ -33,6 +34,7 @@ pub(super) fn of(time: u64, happening: &Happening) -> Value {
             json!({
                 "result": "refused", "peer": it.peer, "user": it.user, "method": it.method,
                 "back_end": it.back_end, "reason": it.why,
+                "unavailable": it.refusal == Refusal::Unavailable,
             }),
         ),
         Happening::Up(facts) => ("session-up", session(facts)),

@@ -53,6 +53,7 @@ fn each_event_is_one_line_whatever_a_name_holds() {
     assert_eq!(lines[0]["peer"], "192.0.2.7:40000");
     assert_eq!(lines[1]["event"], "authentication");
     assert_eq!(lines[1]["result"], "refused");
+    assert_eq!(lines[1]["unavailable"], false);
     assert_eq!(lines[1]["user"], "a\nb\"}\u{1b}[2J");
     assert!(lines[1]["time"].as_str().unwrap().ends_with('Z'));
     let raw = std::fs::read_to_string(&path).unwrap();

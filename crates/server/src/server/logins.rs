@@ -71,12 +71,7 @@ impl Server {
 
     fn on_refused(&mut self, login: &Login, back_end: Option<&'static str>, refused: Refused) {
         let user = login.sent_name();
-        tracing::warn!(
-            session = login.call.number(),
-            user,
-            peer = %login.peer,
-            "login refused: {refused}",
-        );
+        log_refused(login, &user, &refused);
         self.login_failed(
             login.call,
             Trouble {
@@ -318,6 +313,17 @@ pub(super) fn no_address(user: &str, error: &dyn std::fmt::Display) -> Refused {
 fn method_name(credentials: &Credentials) -> String {
     let method = credentials.proof.method().to_string();
     method.to_lowercase().replace("ms-chap", "mschap-")
+}
+
+/// Writes down why a login was refused: as an error if the server could not tell whether it is right.
+fn log_refused(login: &Login, user: &str, refused: &Refused) {
+    let session = login.call.number();
+    let peer = login.peer;
+    if refused.refusal == Refusal::Unavailable {
+        tracing::error!(session, user, %peer, "login refused: {refused}");
+    } else {
+        tracing::warn!(session, user, %peer, "login refused: {refused}");
+    }
 }
 
 /// Token buckets for a user's rates, each holding what passes in the time of a burst.
