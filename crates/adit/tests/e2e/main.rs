@@ -23,6 +23,8 @@ mod encryption;
 #[cfg(test)]
 mod endings;
 #[cfg(test)]
+mod fail2ban;
+#[cfg(test)]
 mod freeradius;
 #[cfg(test)]
 mod freeradius_harness;
