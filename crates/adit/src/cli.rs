@@ -9,7 +9,7 @@ use adit_server::config::Log;
 use crate::exit::Code;
 use crate::{
     bench, completions, config, connect, demo, disconnect, group, import, inspect, log_level,
-    logging, manual, pool, reload, serve, session, sessions, stats, trace, user,
+    logging, manual, pool, reload, serve, session, sessions, stats, top, trace, user,
 };
 
 /// Shown below the help of the program.
@@ -76,6 +76,8 @@ pub enum Command {
     Session(session::SessionArgs),
     /// End sessions of the running server.
     Disconnect(disconnect::DisconnectArgs),
+    /// Show all sessions of the running server live.
+    Top(top::TopArgs),
     /// Show live what passes through the sessions of one user or address.
     Trace(trace::TraceArgs),
     /// Tell what came and went since the server started.
@@ -131,6 +133,7 @@ impl Cli {
             Command::Group(args) => group::run(args),
             Command::Sessions(args) => sessions::run(&args),
             Command::Session(args) => session::run(&args),
+            Command::Top(args) => top::run(&args),
             Command::Trace(args) => trace::run(&args),
             Command::Stats(args) => stats::run(&args),
             Command::Pool(args) => pool::run(&args),

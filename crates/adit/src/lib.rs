@@ -30,6 +30,7 @@ pub mod serve;
 pub mod session;
 pub mod sessions;
 pub mod stats;
+pub mod top;
 pub mod trace;
 pub mod user;
 
