@@ -37,19 +37,19 @@ pub struct ReloadArgs {
 /// The configuration has a fault, there is no server, or it does not answer.
 pub fn run(args: &ReloadArgs) -> anyhow::Result<Code> {
     let Reply::Reloaded {
-        applied,
+        changed,
         needs_restart,
     } = ask(&args.socket.control_socket, &Request::Reload)?
     else {
         return Err(unexpected());
     };
     if args.json {
-        let told = json!({ "applied": applied, "needs_restart": needs_restart });
+        let told = json!({ "changed": changed, "needs_restart": needs_restart });
         print(&format!("{told}\n"))?;
         return Ok(Code::Done);
     }
     let mut text = String::new();
-    for key in &applied {
+    for key in &changed {
         text.push_str(&format!("changed: {key}\n"));
     }
     for key in &needs_restart {

@@ -1,18 +1,23 @@
-//! `adit sessions` and `adit disconnect` against a control socket.
+//! What asks a server, against a control socket.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Output;
-use std::sync::mpsc::{Sender, channel};
+use std::process::{Output, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use adit_server::control_socket::{
     ControlSocket, Losses, Reply, Request, SessionInfo, Target, Traffic,
 };
 use assert_cmd::Command;
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 fn adit(words: &[&str], socket: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_adit"))
@@ -104,6 +109,9 @@ fn reply(request: &Request) -> Reply {
                 sessions: meant.into(),
             }
         }
+        Request::Stats => Reply::Stats {
+            stats: Box::default(),
+        },
         _ => Reply::Error {
             message: "not asked for here".to_owned(),
         },
@@ -211,4 +219,101 @@ fn without_a_server_that_is_said() {
         let expected = format!("adit: no adit server is running at {}", path.display());
         assert!(message.starts_with(&expected), "{message}");
     }
+}
+
+/// A terminal with a program on it.
+struct OnTerminal {
+    child: std::process::Child,
+    keys: File,
+    screen: Receiver<Vec<u8>>,
+    seen: String,
+}
+
+impl OnTerminal {
+    fn start(words: &[&str], socket: &Path) -> Self {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 120,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let pty = openpty(&size, None).expect("a terminal");
+        let end = || Stdio::from(pty.slave.try_clone().expect("a descriptor"));
+        let child = std::process::Command::new(env!("CARGO_BIN_EXE_adit"))
+            .args(words)
+            .arg("--control-socket")
+            .arg(socket)
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("the program runs");
+        drop(pty.slave);
+        let keys = File::from(pty.master);
+        let mut output = keys.try_clone().expect("a descriptor");
+        let (sender, screen) = channel();
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            // The last one who had the terminal open closes it, which is an error here.
+            while let Ok(count @ 1..) = output.read(&mut chunk) {
+                let _ = sender.send(chunk[..count].to_vec());
+            }
+        });
+        Self {
+            child,
+            keys,
+            screen,
+            seen: String::new(),
+        }
+    }
+
+    /// Waits until this was drawn since the last key.
+    fn shows(&mut self, part: &str) {
+        while !self.seen.contains(part) {
+            let chunk = self.screen.recv_timeout(PATIENCE);
+            let chunk = chunk.unwrap_or_else(|_| panic!("no {part} in {:?}", self.seen));
+            self.seen.push_str(&String::from_utf8_lossy(&chunk));
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.seen.clear();
+        self.keys
+            .write_all(keys.as_bytes())
+            .expect("keys are taken");
+    }
+}
+
+/// What a terminal is told to show what was there before a program.
+const LEAVE: &str = "\x1b[?1049l";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn top_ends_a_session_after_a_question_and_puts_the_terminal_back() {
+    let server = Server::start();
+    let mut top = OnTerminal::start(&["top", "--interval", "1"], &server.path);
+    top.shows("alice");
+    top.press("\x1b[B");
+    top.press("d");
+    top.shows("End session 7 of alice? y/n");
+    top.press("y");
+    top.shows("is being ended");
+    top.press("?");
+    top.shows("hold the picture");
+    top.press(" q");
+    top.shows(LEAVE);
+    assert_eq!(top.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn top_puts_the_terminal_back_when_it_is_told_to_end() {
+    let server = Server::start();
+    let mut top = OnTerminal::start(&["top"], &server.path);
+    top.shows("alice");
+    let pid = Pid::from_raw(top.child.id().try_into().unwrap());
+    kill(pid, Signal::SIGTERM).unwrap();
+    top.shows(LEAVE);
+    assert_eq!(top.child.wait().unwrap().code(), Some(0));
 }

@@ -317,3 +317,44 @@ fn the_log_says_more_and_less_while_the_server_runs() {
         server.program.logged("LCP Configure-Request");
     });
 }
+
+#[test]
+fn a_configuration_is_read_again_while_a_session_goes_on() {
+    on_two_hosts(|server_host, client_host| {
+        let server = Server::start(server_host, "");
+        let client = Client::connect(client_host, &[]);
+        let unchanged = text(&server.ask(&["reload"]));
+        assert_eq!(unchanged, "nothing has changed\n");
+        server.rewrite("[limits]\nhalf_open = 7\n[workers]\ncount = 2\n");
+        let reloaded = json(&server, &["reload"]);
+        assert_eq!(reloaded["changed"][0], "limits.half_open", "{reloaded}");
+        let restart = reloaded["needs_restart"][0].as_str().unwrap_or_default();
+        assert!(restart.starts_with("workers"), "{reloaded}");
+        server.rewrite("[limits]\nhalf_open = \"many\"\n");
+        let refused = server.ask(&["reload"]);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert_eq!(ping(client_host, INNER_SERVER, 1, &[]), 1);
+        client.hang_up();
+    });
+}
+
+#[test]
+fn all_sessions_are_seen_at_a_glance() {
+    on_two_hosts(|server_host, client_host| {
+        let server = Server::start(server_host, "");
+        let _alice = Client::connect(client_host, &[]);
+        let _bob = Client::connected(dial(client_host, "bob", "builder", &[]));
+        let picture = text(&server.ask(&["top", "--once", "--width", "140"]));
+        assert!(picture.contains("sessions 2, 2 logged in"), "{picture}");
+        for part in ["alice", "bob", INNER_CLIENT, CLIENT, "128-bit stateless"] {
+            assert!(picture.contains(part), "no {part} in:\n{picture}");
+        }
+        let chosen = text(&server.ask(&["top", "--once", "--filter", "bob"]));
+        assert!(
+            chosen.contains("bob") && !chosen.contains("alice"),
+            "{chosen}"
+        );
+        let nowhere = server.ask(&["top"]);
+        assert_eq!(nowhere.status.code(), Some(2), "{nowhere:?}");
+    });
+}

@@ -161,8 +161,8 @@ pub enum Reply {
     },
     /// To [`Request::Reload`].
     Reloaded {
-        /// Keys whose new values hold from now on.
-        applied: Vec<String>,
+        /// Keys whose new values hold from now on, for new sessions at least.
+        changed: Vec<String>,
         /// Keys whose new values hold only after a restart.
         needs_restart: Vec<String>,
     },

@@ -218,7 +218,7 @@ fn has_address(session: &Session, address: IpAddr) -> bool {
 fn told(result: &Result<Reloaded, String>) -> Reply {
     match result {
         Ok(reloaded) => Reply::Reloaded {
-            applied: reloaded.changed.clone(),
+            changed: reloaded.changed.clone(),
             needs_restart: reloaded.needs_restart.clone(),
         },
         Err(message) => Reply::Error {
