@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adit_server::control_socket::{
     ControlSocket, Losses, Reply, Request, SessionInfo, Target, Traffic,
@@ -269,21 +269,52 @@ impl OnTerminal {
         }
     }
 
-    /// Waits until this was drawn since the last key.
+    /// Waits until this is on the screen, or was sent as it is.
     fn shows(&mut self, part: &str) {
-        while !self.seen.contains(part) {
-            let chunk = self.screen.recv_timeout(PATIENCE);
-            let chunk = chunk.unwrap_or_else(|_| panic!("no {part} in {:?}", self.seen));
+        let deadline = Instant::now() + PATIENCE;
+        while !self.seen.contains(part) && !picture(&self.seen).contains(part) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let chunk = self.screen.recv_timeout(left);
+            let chunk = chunk.unwrap_or_else(|_| panic!("no {part} in {}", picture(&self.seen)));
             self.seen.push_str(&String::from_utf8_lossy(&chunk));
         }
     }
 
     fn press(&mut self, keys: &str) {
-        self.seen.clear();
         self.keys
             .write_all(keys.as_bytes())
             .expect("keys are taken");
     }
+}
+
+/// What a terminal of 24 lines shows that was sent this: only what has changed is drawn each time.
+fn picture(sent: &str) -> String {
+    let mut cells = vec![vec![' '; 120]; 24];
+    let (mut row, mut column) = (0, 0);
+    let mut rest = sent.chars();
+    while let Some(character) = rest.next() {
+        if character != '\x1b' {
+            if let Some(cell) = cells.get_mut(row).and_then(|line| line.get_mut(column)) {
+                *cell = character;
+            }
+            column += 1;
+            continue;
+        }
+        // A sequence ends with its first letter.
+        let sequence: String = rest
+            .by_ref()
+            .take_while(|it| !it.is_ascii_alphabetic())
+            .collect();
+        if let Some((line, place)) = sequence.trim_start_matches('[').split_once(';')
+            && let (Ok(line), Ok(place)) = (line.parse::<usize>(), place.parse::<usize>())
+        {
+            (row, column) = (line - 1, place - 1);
+        }
+    }
+    let lines = cells
+        .into_iter()
+        .map(|line| line.into_iter().collect::<String>());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What a terminal is told to show what was there before a program.

@@ -122,13 +122,6 @@ impl Server {
         configuration(self.directory.path(), &(users + sections));
     }
 
-    /// Writes a configuration with the users it was started with and these sections, and tells nobody.
-    pub(crate) fn rewrite(&self, sections: &str) {
-        let secrets = self.directory.path().join("secrets");
-        let users = format!("[users]\nsecrets = {secrets:?}\n");
-        configuration(self.directory.path(), &(users + sections));
-    }
-
     /// As [`reload`](Self::reload), for settings that stand before all sections.
     pub(crate) fn reload_from(&self, settings: &str) {
         let secrets = self.directory.path().join("secrets");
