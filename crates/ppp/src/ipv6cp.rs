@@ -24,6 +24,8 @@ pub(crate) struct Ipv6cpPolicy {
     local: InterfaceId,
     /// The identifier to suggest to a peer that has none.
     suggestion: InterfaceId,
+    /// Whether it is also to be suggested, once, to a peer that has another one.
+    is_meant: bool,
     peer: InterfaceId,
     rejected: bool,
 }
@@ -41,8 +43,17 @@ impl Ipv6cpPolicy {
             entropy: Seed(entropy),
             local,
             suggestion,
+            is_meant: false,
             peer: InterfaceId::ZERO,
             rejected: false,
+        }
+    }
+
+    /// Has the peer told which identifier it is meant to have. It may insist on its own.
+    pub(crate) fn suggest(&mut self, peer: InterfaceId) {
+        if peer != InterfaceId::ZERO && peer != self.local {
+            self.suggestion = peer;
+            self.is_meant = true;
         }
     }
 
@@ -84,6 +95,10 @@ impl OptionPolicy for Ipv6cpPolicy {
         if !foreign.is_empty() {
             return Review::Reject(foreign);
         }
+        let suggested = [Ipv6cpOption::InterfaceId(self.suggestion)];
+        if std::mem::take(&mut self.is_meant) && peer != suggested {
+            return Review::Nak(suggested.to_vec());
+        }
         match peer.first() {
             Some(Ipv6cpOption::InterfaceId(id))
                 if *id != InterfaceId::ZERO && *id != self.local =>
@@ -115,5 +130,48 @@ impl OptionPolicy for Ipv6cpPolicy {
             .iter()
             .any(|option| matches!(option, Ipv6cpOption::InterfaceId(_)));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Not random at all.
+    struct Constant;
+
+    impl Entropy for Constant {
+        fn fill(&self, octets: &mut [u8]) {
+            octets.fill(0x55);
+        }
+    }
+
+    fn meant_for(peer: InterfaceId) -> Ipv6cpPolicy {
+        let mut policy = Ipv6cpPolicy::new(InterfaceId([1; 8]), Arc::new(Constant));
+        policy.suggest(peer);
+        policy
+    }
+
+    fn option(octet: u8) -> [Ipv6cpOption; 1] {
+        [Ipv6cpOption::InterfaceId(InterfaceId([octet; 8]))]
+    }
+
+    #[test]
+    fn a_peer_is_told_once_which_identifier_it_is_meant_to_have() {
+        let mut policy = meant_for(InterfaceId([9; 8]));
+        assert_eq!(policy.review(&option(7)), Review::Nak(option(9).to_vec()));
+        assert_eq!(policy.review(&option(7)), Review::Ack);
+        assert_eq!(policy.agreed().peer, InterfaceId([7; 8]));
+
+        let mut policy = meant_for(InterfaceId([9; 8]));
+        assert_eq!(policy.review(&option(9)), Review::Ack);
+        assert_eq!(policy.agreed().peer, InterfaceId([9; 8]));
+    }
+
+    #[test]
+    fn nobody_is_meant_to_have_ours_or_none() {
+        for id in [InterfaceId([1; 8]), InterfaceId::ZERO] {
+            assert_eq!(meant_for(id).review(&option(7)), Review::Ack);
+        }
     }
 }

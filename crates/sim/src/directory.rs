@@ -134,6 +134,7 @@ impl Directory {
                 dns,
                 wins: NameServers::default(),
             }),
+            interface_id: None,
             message: String::from("welcome"),
         };
         let prefix = format!("fd00:64:0:{number:x}::/64");

@@ -310,6 +310,7 @@ fn what_the_server_grants_is_what_the_session_gets() {
                      \tMS-Primary-DNS-Server = 192.0.2.53,\n\
                      \tMS-Secondary-DNS-Server = 192.0.2.54,\n\
                      \tFramed-IPv6-Prefix = 2001:db8:5:1::/64,\n\
+                     \tFramed-Interface-Id = 0:0:0:9,\n\
                      \tReply-Message = \"mind the gap\"\n\
                      bob Cleartext-Password := \"builder\"\n\
                      \tFramed-IP-Address = 255.255.255.254,\n\
@@ -333,6 +334,7 @@ fn what_the_server_grants_is_what_the_session_gets() {
         assert_eq!(session.user.as_deref(), Some("alice@example.net"));
         let prefix = session.ipv6_prefix.map(|prefix| prefix.to_string());
         assert_eq!(prefix.as_deref(), Some("2001:db8:5:1::/64"));
+        assert_eq!(client.ipv6.unwrap().segments()[4..], [0, 0, 0, 9]);
         client.hang_up();
 
         let client = Client::connected(dial(client_host, "bob", "builder", &[]));

@@ -228,6 +228,7 @@ impl Server {
                         (Ok(proven), None) => Verdict::Accept(Box::new(Acceptance {
                             proven,
                             ipv4: Some(self.offer()),
+                            interface_id: None,
                             message: String::new(),
                         })),
                     };

@@ -434,6 +434,7 @@ impl Authenticator {
         let Acceptance {
             proven,
             ipv4,
+            interface_id,
             message,
         } = acceptance;
         let mut packet = Vec::new();
@@ -461,6 +462,7 @@ impl Authenticator {
                 keys: proven.keys,
                 requires_encryption: proven.requires_encryption,
                 ipv4,
+                interface_id,
             };
             self.signals
                 .push_back(AuthenticatorSignal::Succeeded(outcome));

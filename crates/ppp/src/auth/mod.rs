@@ -5,6 +5,7 @@
 //! [`Verdict`]. [`Credentials::verify`] is the check for owners who hold the secret themselves.
 
 use adit_crypto::mppe_keys::SessionStartKeys;
+use adit_wire::ipv6cp::InterfaceId;
 use adit_wire::lcp::Authentication;
 
 mod authenticator;
@@ -175,6 +176,8 @@ pub struct Acceptance {
     pub proven: Proven,
     /// The addresses of the link; not looked at when a session is challenged again.
     pub ipv4: Option<Ipv4Config>,
+    /// The interface identifier for the peer, which may insist on its own; likewise not looked at again.
+    pub interface_id: Option<InterfaceId>,
     /// A text for people, sent with the Success.
     pub message: String,
 }
@@ -211,4 +214,5 @@ pub(crate) struct Outcome {
     pub(crate) keys: Option<SessionStartKeys>,
     pub(crate) requires_encryption: bool,
     pub(crate) ipv4: Option<Ipv4Config>,
+    pub(crate) interface_id: Option<InterfaceId>,
 }

@@ -113,6 +113,7 @@ impl Link {
     fn on_authenticated(&mut self, now: Instant, outcome: Outcome) {
         self.phase = Phase::Network;
         self.encryption.set_keys(outcome.keys);
+        self.interface_id = outcome.interface_id;
         self.ipv4 = match self.config.role {
             Role::Server(_) => outcome.ipv4,
             Role::Client { ipv4, .. } => Some(ipv4),

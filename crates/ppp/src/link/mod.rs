@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adit_wire::cp::{Body, Magic, Packet};
+use adit_wire::ipv6cp::InterfaceId;
 use adit_wire::lcp::LcpOption;
 use adit_wire::ppp::{Encapsulation, Protocol};
 
@@ -120,6 +121,8 @@ pub struct Link {
     ipcp: Option<Negotiator<IpcpPolicy>>,
     ipv6cp: Option<Negotiator<Ipv6cpPolicy>>,
     ipv4: Option<Ipv4Config>,
+    /// The identifier that the peer is meant to have.
+    interface_id: Option<InterfaceId>,
     announced: Announced,
     /// Packets of network control protocols that came before their time.
     early: Vec<(Protocol, Vec<u8>)>,
@@ -160,6 +163,7 @@ impl Link {
             ipcp: None,
             ipv6cp: None,
             ipv4: None,
+            interface_id: None,
             announced: Announced::default(),
             early: Vec::new(),
             setup_deadline: None,

@@ -62,7 +62,10 @@ impl Link {
             self.ipcp = Some(opened(IpcpPolicy::new(ipv4), &self.config, now));
         }
         if let Some(id) = self.config.ipv6 {
-            let policy = Ipv6cpPolicy::new(id, Arc::clone(&self.entropy));
+            let mut policy = Ipv6cpPolicy::new(id, Arc::clone(&self.entropy));
+            if let Some(peer) = self.interface_id {
+                policy.suggest(peer);
+            }
             self.ipv6cp = Some(opened(policy, &self.config, now));
         }
         self.replay_early(now);

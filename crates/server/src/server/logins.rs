@@ -187,6 +187,7 @@ impl Server {
         let acceptance = Acceptance {
             proven,
             ipv4: Some(self.leases.offer(address, &grant.profile)),
+            interface_id: grant.profile.interface_id,
             message: match message.is_empty() {
                 true => "Welcome".to_owned(),
                 false => message,

@@ -194,6 +194,7 @@ impl Pair {
                 Verdict::Accept(Box::new(Acceptance {
                     proven,
                     ipv4: Some(assignment()),
+                    interface_id: None,
                     message: "welcome".into(),
                 }))
             }

@@ -231,6 +231,7 @@ impl Script {
         let acceptance = Acceptance {
             proven,
             ipv4,
+            interface_id: None,
             message: "welcome".into(),
         };
         let verdict = Verdict::Accept(Box::new(acceptance));
