@@ -197,7 +197,7 @@ impl Snapshot {
         let exhausted = each(|pool| pool.exhausted);
         sheet.counter(
             "pool_exhausted",
-            "Leases refused because a pool was empty.",
+            "Times that a pool had nothing left.",
             exhausted,
         )
     }
