@@ -149,7 +149,7 @@ pub enum CallDownReason {
     #[error("the call was not answered in time")]
     NotAnswered,
     /// The control connection is closed or being closed, which clears its calls (RFC 2637 §2.3).
-    #[error("the control connection was closed: {0}")]
+    #[error("the control connection ended: {0}")]
     ConnectionClosed(CloseReason),
 }
 

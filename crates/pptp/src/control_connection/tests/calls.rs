@@ -469,7 +469,7 @@ fn a_call_that_the_peer_does_not_answer_closes_the_whole_connection() {
         lines(&bench.wait(SECOND)),
         [
             "Stop-Control-Connection-Request reason=none",
-            "down 0: the control connection was closed",
+            "down 0: the control connection ended: the peer did not answer for a call in time",
             "closed: the peer did not answer for a call in time",
             "close"
         ]

@@ -112,7 +112,7 @@ fn a_stop_request_is_answered_and_clears_the_calls() {
         lines(&outputs),
         [
             STOP_REPLY,
-            "down 0: the control connection was closed",
+            "down 0: the control connection ended: closed by the peer: code 0, which RFC 2637 does not define",
             "closed: closed by the peer: code 0, which RFC 2637 does not define",
             "close"
         ]
@@ -138,7 +138,9 @@ fn stopping_waits_for_the_reply_and_not_for_ever() {
             lines(&outputs),
             [
                 "Stop-Control-Connection-Request reason=stop-local-shutdown".to_owned(),
-                format!("down {call}: the control connection was closed")
+                format!(
+                    "down {call}: the control connection ended: closed locally: the requester is being shut down"
+                )
             ]
         );
         assert_eq!(bench.give(EchoRequest::default()), []);
@@ -355,7 +357,7 @@ fn a_closed_stream_ends_everything() {
     assert_eq!(
         lines(&bench.drain()),
         [
-            "down 0: the control connection was closed",
+            "down 0: the control connection ended: the peer closed the TCP connection",
             "closed: the peer closed the TCP connection",
             "close"
         ]
