@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::time::Instant;
 
 use adit_engine::{CallKey, CallReport, SessionIds};
-use adit_ppp::NameServers;
 use adit_pptp::session::Stats;
 use adit_wire::ipv6cp::InterfaceId;
 use ipnet::{IpNet, Ipv6Net};
@@ -21,8 +20,6 @@ use crate::server::Terms;
 pub(crate) struct ServerFacts {
     /// The server's end of all tunnels.
     pub(crate) address: Ipv4Addr,
-    /// DNS servers that clients are given.
-    pub(crate) dns: NameServers,
 }
 
 /// One call and what the server knows of it.
@@ -267,14 +264,12 @@ impl Session {
             prefix: self.prefix,
             interface_id: self.interface_id,
             routes: self.networks.clone(),
-            dns: profile.dns.unwrap_or(server.dns),
             method: info.authentication,
             encryption: info.encryption,
             since: self.since,
             lasted: self.started.elapsed(),
             received: info.received,
             sent: info.sent,
-            interim: profile.interim,
         })
     }
 

@@ -270,8 +270,9 @@ mod tests {
         model.press(Key::Escape);
         model.press(Key::Letter('/'));
         model.press(Key::Letter('b'));
+        model.press(Key::Letter('o'));
         let filtered = drawn(&model, 100, 10);
-        assert!(filtered.contains("filter: b_"), "{filtered}");
+        assert!(filtered.contains("filter: bo_"), "{filtered}");
         assert!(!filtered.contains("alice"), "{filtered}");
         model.press(Key::Escape);
         model.press(Key::Letter('?'));

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adit_engine::CallEnd;
+use adit_ppp::Entropy;
 use adit_ppp::auth::Refusal;
 use adit_ppp::link::CloseReason;
-use adit_ppp::{Entropy, NameServers};
 use adit_pptp::CallDownReason;
 use adit_pptp::control_connection::CloseReason as ControlEnd;
 use adit_wire::cp::RasError;
@@ -80,7 +80,6 @@ pub(crate) struct Facts {
     pub(crate) interface_id: Option<InterfaceId>,
     /// Networks behind the client.
     pub(crate) routes: Vec<IpNet>,
-    pub(crate) dns: NameServers,
     /// The authentication protocol, as `mschap-v2`.
     pub(crate) method: Option<String>,
     /// The encryption, as `128-bit stateless`; none means in the clear.
@@ -93,8 +92,6 @@ pub(crate) struct Facts {
     pub(crate) received: Traffic,
     /// Of IP packets to the client.
     pub(crate) sent: Traffic,
-    /// Between two interim records, where the user's back end has named it.
-    pub(crate) interim: Option<Duration>,
 }
 
 /// Something that others may want to know.

@@ -6,13 +6,10 @@
 //! so on the back end's own threads.
 
 pub(crate) mod accounting;
-#[allow(dead_code)]
 pub(crate) mod facts;
 mod local;
-#[allow(dead_code)]
 mod login;
 mod postgresql;
-#[allow(dead_code)]
 mod profile;
 mod radius;
 

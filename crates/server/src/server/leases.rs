@@ -119,7 +119,6 @@ impl Leases {
     pub(super) fn facts(&self) -> ServerFacts {
         ServerFacts {
             address: self.local,
-            dns: self.dns,
         }
     }
 

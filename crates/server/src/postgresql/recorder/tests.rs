@@ -1,7 +1,5 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use adit_ppp::NameServers;
-
 use super::*;
 use crate::aaa::facts::{Cause, Ending, SessionIds};
 use crate::config::Postgresql;
@@ -43,14 +41,12 @@ fn facts(number: u32, octets: u64) -> Arc<Facts> {
         prefix: None,
         interface_id: None,
         routes: Vec::new(),
-        dns: NameServers::default(),
         method: Some("mschap-v2".to_owned()),
         encryption: None,
         since: 1_800_000_000,
         lasted: Duration::from_secs(octets),
         received: Traffic { octets, packets: 1 },
         sent: Traffic { octets, packets: 1 },
-        interim: None,
     })
 }
 

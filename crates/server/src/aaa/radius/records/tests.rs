@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use adit_ppp::NameServers;
 use adit_radius::packet::{self, Code, Contents, Datagram};
 use adit_radius::{SharedSecret, authenticator};
 use adit_wire::ipv6cp::InterfaceId;
@@ -26,7 +25,6 @@ pub(in crate::aaa::radius) fn facts(number: u32) -> Facts {
         prefix: Some("2001:db8:0:5::/64".parse().unwrap()),
         interface_id: Some(InterfaceId([1, 2, 3, 4, 5, 6, 7, 8])),
         routes: Vec::new(),
-        dns: NameServers::default(),
         method: None,
         encryption: None,
         since: 1_700_000_000,
@@ -39,7 +37,6 @@ pub(in crate::aaa::radius) fn facts(number: u32) -> Facts {
             packets: 9,
             octets: u64::from(u32::MAX),
         },
-        interim: None,
     }
 }
 
