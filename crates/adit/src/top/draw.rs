@@ -143,6 +143,8 @@ fn list(frame: &mut Frame<'_>, area: Rect, model: &Model, look: Look) {
 fn cells(session: &SessionInfo, now: u64) -> [String; COLUMNS.len()] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let printable = |text: &String| text.escape_debug().to_string();
+    // There is no other encryption than MPPE, and little room.
+    let bare = |text: &str| text.trim_start_matches("MPPE ").to_owned();
     [
         session.id.to_string(),
         or_dash(session.user.as_ref().map(printable)),
@@ -154,7 +156,7 @@ fn cells(session: &SessionInfo, now: u64) -> [String; COLUMNS.len()] {
         octets(session.received.octets),
         octets(session.sent.octets),
         session.losses.undelivered().to_string(),
-        or_dash(session.encryption.as_ref().map(printable)),
+        or_dash(session.encryption.as_deref().map(bare)),
     ]
 }
 

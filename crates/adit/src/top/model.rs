@@ -295,7 +295,7 @@ pub(super) mod tests {
             ipv6_prefix: None,
             since: 1000,
             authentication: Some("mschap-v2".to_owned()),
-            encryption: Some("128-bit stateless".to_owned()),
+            encryption: Some("MPPE 128-bit stateless".to_owned()),
             received: Traffic {
                 packets: 9,
                 octets: 2048,
