@@ -83,7 +83,7 @@ fn what_no_server_took_is_delivered_after_a_restart() {
         let (_, delay) = event(&records[1]);
         let passed = now() - began;
         assert!(delay <= passed + 1, "{delay} seconds, {passed} have passed");
-        assert_eq!(event(&records[4]).1, 0);
+        assert!(event(&records[4]).1 <= passed, "it is of this run");
         let session = records[1].get("Acct-Session-Id");
         assert_eq!(records[2].get("Acct-Session-Id"), session);
 
